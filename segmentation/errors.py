@@ -1,0 +1,25 @@
+"""What can go wrong, each with the exit code that the command line ends with."""
+
+
+class MenagerieError(Exception):
+    """A fault told in one sentence; `exit_code` is what the process ends with."""
+
+    exit_code = 1
+
+
+class WrongUsageError(MenagerieError):
+    """The command was called in a way it cannot follow."""
+
+    exit_code = 2
+
+
+class BadInputError(MenagerieError):
+    """What was given to read cannot be read, or cannot be meant."""
+
+    exit_code = 3
+
+
+class QualityGateError(MenagerieError):
+    """The result is not good enough to publish; what was published before goes on being served."""
+
+    exit_code = 4
