@@ -1,0 +1,37 @@
+"""Real event files beside the checkout: too large or not ours to bundle, and absent on many machines."""
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+CHECKOUT = Path(__file__).parent.parent
+SHARED = CHECKOUT.parent / "shared" / "data"
+BUNDLED = CHECKOUT / "data"
+
+MULTICATEGORY = "rees46_multicategory_2019-10-01.csv.gz"
+COSMETICS = "rees46_cosmetics_2020-01_random.csv.gz"
+RETAIL = "uci_online_retail_2009-12_2010-12.csv.gz"
+
+
+def shared(name: str) -> Path:
+    """Return the path of a real file; without it the test is skipped, or fails where CI=true."""
+    path = SHARED / name
+    if not path.exists():
+        missing(f"{name} is not in ../shared/data")
+    return path
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip the test for want of something outside the project; fail where CI=true."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI=true, and {reason}")
+    pytest.skip(reason)
+
+
+def bundled() -> list[Path]:
+    """Return the sample's files, in the order of their names."""
+    files = sorted(BUNDLED.glob("*.csv.gz"))
+    assert files, "the sample is missing from data/"
+    return files
