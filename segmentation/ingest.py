@@ -1,0 +1,142 @@
+"""Raw files to typed events: `events/month=YYYY-MM/`, `rejects/`, and an account of every row.
+
+Ingesting goes file by file, then month by month, and each of these steps is kept when it is done:
+a run that was killed goes on where it stopped, and a file that was ingested before changes nothing.
+"""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import median
+
+import duckdb
+
+from segmentation import clean, engine, merge, raw
+from segmentation.errors import BadInputError, MenagerieError
+from segmentation.progress import Reporter, Silent
+from segmentation.stage import Source, digest, stage, write_json
+
+LEDGER = "ingest.json"
+GAP_SHARE = 1 / 5
+"""A day with less than this share of the median day's events is a suspected logging gap (design)."""
+
+
+@dataclass(frozen=True)
+class FileAccount:
+    """What became of one file's rows: read = kept + rejected + duplicates."""
+
+    name: str
+    rows_read: int
+    rows_kept: int
+    rejected: dict[str, int]
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The account of the files given, in order of their names, and of the events now in the folder."""
+
+    files: list[FileAccount]
+    events: int
+    days: dict[date, int]
+
+    @property
+    def gaps(self) -> list[date]:
+        """Return the days from the first to the last event with suspiciously few events."""
+        if not self.days:
+            return []
+        first, last = min(self.days), max(self.days)
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        usual = median(self.days.values())
+        return [day for day in days if self.days.get(day, 0) < usual * GAP_SHARE]
+
+
+def ingest(sources: Sequence[Path], out: Path, reporter: Reporter | None = None) -> Ingested:
+    """Clean the raw files among `sources` (files or folders) into `out`; raise BadInputError when one is unreadable."""
+    reporter = reporter or Silent()
+    paths = raw.find(sources)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with engine.connect(out) as connection:
+            clean.prepare(connection)
+            return _ingest(connection, paths, out, reporter)
+    except (duckdb.Error, OSError) as error:
+        raise MenagerieError(f"Ingesting stopped: {engine.first_line(error)}") from error
+
+
+def is_ingested(folder: Path) -> bool:
+    """Tell whether `folder` is what `ingest` made."""
+    return (folder / LEDGER).is_file()
+
+
+def read_ledger(folder: Path) -> dict[str, Source]:
+    """Return the files ingested into `folder`, by SHA-256."""
+    if not is_ingested(folder):
+        return {}
+    entries = json.loads((folder / LEDGER).read_text(encoding="utf-8"))["sources"]
+    return {entry["sha256"]: Source(**entry) for entry in entries}
+
+
+def month_files(folder: Path) -> dict[str, Path]:
+    """Return the month files in an ingested folder, by month (`2019-10`)."""
+    return {
+        path.parent.name.removeprefix("month="): path
+        for path in sorted(folder.glob(f"events/month=*/{merge.FILE_NAME}"))
+    }
+
+
+def _ingest(connection: duckdb.DuckDBPyConnection, paths: list[Path], out: Path, reporter: Reporter) -> Ingested:
+    ledger = read_ledger(out)
+    named = [(path, digest(path)) for path in paths]
+    fresh = {sha256: path for path, sha256 in reversed(named) if sha256 not in ledger}
+    fresh = dict(reversed(fresh.items()))
+    for sha256, path in fresh.items():
+        with reporter.step(f"Reading {path.name}") as step:
+            ledger[sha256] = stage(connection, path, sha256, _staged(out, sha256), step)
+    if not any(source.rows_typed for source in ledger.values()):
+        raise BadInputError("There is no event in the files given: every row was rejected, or there was none.")
+    _merge(connection, list(fresh), out, reporter)
+    _settle(ledger, list(fresh), out)
+    return _account(named, ledger, out)
+
+
+def _staged(out: Path, sha256: str) -> Path:
+    return out / "staged" / sha256[:16]
+
+
+def _merge(connection: duckdb.DuckDBPyConnection, fresh: list[str], out: Path, reporter: Reporter) -> None:
+    months = sorted({path.stem for sha256 in fresh for path in _staged(out, sha256).glob("*.parquet")})
+    with reporter.step("Dropping duplicates, month by month", total=len(months)) as step:
+        for month in months:
+            staged = {s: path for s in fresh if (path := _staged(out, s) / f"{month}.parquet").exists()}
+            merge.merge(connection, out / "events" / f"month={month}" / merge.FILE_NAME, staged)
+            step.advance()
+
+
+def _settle(ledger: dict[str, Source], fresh: list[str], out: Path) -> None:
+    """Keep the rejects, then write the ledger, and only then let the staged files go."""
+    for sha256 in fresh:
+        rejects = _staged(out, sha256) / "rejects.csv"
+        if rejects.exists():
+            (out / "rejects").mkdir(exist_ok=True)
+            shutil.copyfile(rejects, out / "rejects" / f"{ledger[sha256].name}.{sha256[:8]}.csv")
+    sources = sorted(ledger.values(), key=lambda source: (source.name, source.sha256))
+    write_json(out / LEDGER, {"sources": [asdict(source) for source in sources]})
+    shutil.rmtree(out / "staged", ignore_errors=True)
+
+
+def _account(named: list[tuple[Path, str]], ledger: dict[str, Source], out: Path) -> Ingested:
+    months = [merge.read_account(path) for path in month_files(out).values()]
+    kept = {sha256: sum(month.kept.get(sha256, 0) for month in months) for sha256 in ledger}
+    files, seen = [], set[str]()
+    for path, sha256 in named:
+        source = ledger[sha256]
+        # A file delivered again under another name, or twice, adds nothing: all its events are duplicates.
+        own = kept[sha256] if sha256 not in seen else 0
+        seen.add(sha256)
+        files.append(FileAccount(path.name, source.rows_read, own, source.rejected, source.rows_typed - own))
+    days = {date.fromisoformat(day): n for month in months for day, n in month.days.items()}
+    return Ingested(files, sum(days.values()), days)

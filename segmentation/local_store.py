@@ -1,0 +1,117 @@
+"""A store in a local folder: whole files are synced to disk, then renamed into place."""
+
+import fcntl
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from segmentation.errors import MenagerieError
+
+_DRAFT_PREFIX = ".tmp-"
+
+
+class LocalStore:
+    """Snapshots in `<folder>/snapshots/<id>`, built in `.tmp-*` folders on the same file system.
+
+    A draft holds a lock file for as long as its writer lives. The next draft removes those whose lock is free.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._snapshots = folder / "snapshots"
+        self._current = self._snapshots / "CURRENT"
+
+    @property
+    def url(self) -> str:
+        """Return the folder's path."""
+        return str(self._folder)
+
+    @contextmanager
+    def draft(self) -> Iterator[Path]:
+        """Give an empty folder beside the snapshots, and remove it when done unless it was added."""
+        self._snapshots.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            self._remove_abandoned_drafts()
+            room = self._snapshots / f"{_DRAFT_PREFIX}{secrets.token_hex(8)}"
+            content = room / "content"
+            content.mkdir(parents=True)
+            lock = (room / "lock").open("wb")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield content
+        finally:
+            shutil.rmtree(room, ignore_errors=True)
+            lock.close()
+
+    def add(self, folder: Path, snapshot_id: str) -> None:
+        """Sync the draft to disk and rename it into place."""
+        target = self._snapshots / snapshot_id
+        for path in (*folder.rglob("*"), folder):
+            _sync(path)
+        with self._locked():
+            if not target.exists():
+                folder.rename(target)
+        _sync(self._snapshots)
+
+    def ids(self) -> list[str]:
+        """List the folders that hold a manifest."""
+        return sorted(p.parent.name for p in self._snapshots.glob("[0-9]*/manifest.json"))
+
+    def fetch(self, snapshot_id: str) -> Path:
+        """Return the snapshot's own folder."""
+        return self._snapshots / snapshot_id
+
+    def current(self) -> str | None:
+        """Read `CURRENT`."""
+        try:
+            return self._current.read_text(encoding="ascii").strip() or None
+        except FileNotFoundError:
+            return None
+
+    def set_current(self, snapshot_id: str, expected: str | None) -> None:
+        """Replace `CURRENT` by a rename."""
+        with self._locked():
+            found = self.current()
+            if found != expected:
+                raise MenagerieError(
+                    f"Another run changed what {self.url} serves from {expected or 'nothing'} to {found or 'nothing'}, "
+                    f"so {snapshot_id} is kept but not served."
+                )
+            beside = self._snapshots / f"{_DRAFT_PREFIX}CURRENT"
+            beside.write_text(f"{snapshot_id}\n", encoding="ascii")
+            _sync(beside)
+            beside.replace(self._current)
+            _sync(self._snapshots)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self._snapshots / ".lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _remove_abandoned_drafts(self) -> None:
+        for room in self._snapshots.glob(f"{_DRAFT_PREFIX}*/"):
+            if _is_abandoned(room):
+                shutil.rmtree(room, ignore_errors=True)
+
+
+def _is_abandoned(room: Path) -> bool:
+    try:
+        with (room / "lock").open("rb+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:  # its writer died between making the folder and locking it
+        return True
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,113 @@
+"""The manifest: what a snapshot says about itself."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from segmentation.errors import BadInputError
+
+FORMAT = 1
+"""Raised by one when a reader of the format before could no longer read a snapshot."""
+
+MANIFEST_NAME = "manifest.json"
+_LIBRARIES = ("duckdb", "ibis-framework", "numpy", "pyarrow", "scikit-learn", "scipy")
+_HASH_CHARACTERS = 12
+
+
+class BadSnapshotError(BadInputError):
+    """A snapshot is not what its manifest says it is."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The content of `manifest.json`; `files` gives size and SHA-256 by path, relative to the snapshot."""
+
+    format: int
+    id: str
+    as_of: str
+    created_at: str
+    counts: dict[str, int]
+    parameters: dict[str, Any]
+    libraries: dict[str, str]
+    files: dict[str, dict[str, Any]]
+
+
+def describe(
+    folder: Path, as_of: date, now: datetime, counts: Mapping[str, int], parameters: Mapping[str, Any]
+) -> Manifest:
+    """Return the manifest of the files in `folder`, created at `now` (UTC)."""
+    files = {path: measure(folder / path) for path in paths_in(folder)}
+    return Manifest(
+        format=FORMAT,
+        id=f"{as_of.isoformat()}-{content_hash(files)[:_HASH_CHARACTERS]}",
+        as_of=as_of.isoformat(),
+        created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        counts=dict(counts),
+        parameters=dict(parameters),
+        libraries={name: version(name) for name in _LIBRARIES},
+        files=files,
+    )
+
+
+def paths_in(folder: Path) -> list[str]:
+    """List the files in a snapshot but its manifest, relative to it, in alphabetical order."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return sorted(path for path in found if path != MANIFEST_NAME)
+
+
+def measure(file: Path) -> dict[str, Any]:
+    """Return a file's size in bytes and its SHA-256."""
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        return {"bytes": stream.tell(), "sha256": digest}
+
+
+def content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the SHA-256 of the canonical list of paths and their SHA-256."""
+    return hashlib.sha256(canonical([[path, files[path]["sha256"]] for path in sorted(files)])).hexdigest()
+
+
+def canonical(value: object) -> bytes:
+    """Encode as JSON, equal values to equal bytes; floats are written as they are given."""
+    try:
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise BadInputError(f"A snapshot cannot hold this as JSON: {error}.") from error
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write `manifest.json`, which makes the folder a snapshot."""
+    (folder / MANIFEST_NAME).write_bytes(canonical(asdict(manifest)))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read `manifest.json`; the snapshot's other files are not looked at."""
+    fields = read_json(folder, MANIFEST_NAME)
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise BadSnapshotError(f"Snapshot {folder.name}: {MANIFEST_NAME} is not of format {FORMAT}.")
+    try:
+        return Manifest(**fields)
+    except TypeError as error:
+        raise BadSnapshotError(
+            f"Snapshot {folder.name}: {MANIFEST_NAME} has not the fields of one."
+        ) from error
+
+
+def read_json(folder: Path, name: str) -> Any:
+    """Read one of a snapshot's JSON files."""
+    try:
+        return json.loads((folder / name).read_bytes())
+    except FileNotFoundError as error:
+        raise BadSnapshotError(f"Snapshot {folder.name}: {name} is missing.") from error
+    except (ValueError, RecursionError) as error:
+        raise BadSnapshotError(f"Snapshot {folder.name}: {name} is not JSON.") from error
+
+
+def total_bytes(files: Iterable[Mapping[str, Any]]) -> int:
+    """Add up the sizes."""
+    return sum(int(file["bytes"]) for file in files)

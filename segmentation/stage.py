@@ -1,0 +1,137 @@
+"""One raw file to cleaned events, a Parquet file a month, with its rejects and its accounting beside it.
+
+A staged file is complete when `source.json` exists; what a killed run left without it is made again.
+"""
+
+import csv
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from segmentation import clean, events, raw
+from segmentation.progress import Step
+
+
+@dataclass(frozen=True)
+class Source:
+    """A raw file as it was read: its rows, and how many were rejected for each reason."""
+
+    name: str
+    sha256: str
+    rows_read: int
+    rejected: dict[str, int]
+
+    @property
+    def rows_typed(self) -> int:
+        """Return the rows that are events, before duplicates are dropped."""
+        return self.rows_read - sum(self.rejected.values())
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stage(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder: Path, step: Step) -> Source:
+    """Read `path` into `folder`, unless an earlier run did so to the end."""
+    done = folder / "source.json"
+    if done.exists():
+        return Source(**json.loads(done.read_text()))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    source = _read(connection, path, sha256, folder, step)
+    write_json(done, asdict(source))
+    return source
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file that is either whole or not there."""
+    draft = path.with_name(path.name + ".tmp")
+    draft.write_text(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True), encoding="utf-8")
+    draft.replace(path)
+
+
+def _read(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder: Path, step: Step) -> Source:
+    rows_read = 0
+    with _Rejects(path.name, folder / "rejects.csv").open() as rejects, _Months(folder).open() as months:
+        for batch in raw.read(path, rejects.add):
+            table = clean.clean(connection, batch)
+            faulty = pc.is_valid(table["reason"])
+            rejects.add_rows(batch, table.filter(faulty))
+            months.write(table.filter(pc.invert(faulty)).select(events.COLUMNS))
+            rows_read += batch.num_rows
+            step.advance(batch.num_rows)
+    rows_read += rejects.before_cleaning
+    return Source(path.name, sha256, rows_read, dict(sorted(rejects.reasons.items())))
+
+
+class _Rejects:
+    """The rejected rows of one file, written as they come; no file when there are none."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name, self.path = name, path
+        self.reasons: Counter[str] = Counter()
+        self.before_cleaning = 0
+
+    @contextmanager
+    def open(self) -> Iterator["_Rejects"]:
+        with self.path.open("w", newline="", encoding="utf-8") as file:
+            self._writer = csv.writer(file)
+            self._writer.writerow(["file", "line", "reason", "row"])
+            yield self
+        if not self.reasons:
+            self.path.unlink()
+
+    def add(self, reject: raw.Reject) -> None:
+        self.before_cleaning += 1
+        self._write(reject)
+
+    def add_rows(self, batch: pa.RecordBatch, faulty: pa.Table) -> None:
+        first = batch["line"][0].as_py() if batch.num_rows else 0
+        for line, reason in zip(faulty["line"].to_pylist(), faulty["reason"].to_pylist(), strict=True):
+            # Lines ascend, so that the row stands at or, where lines were skipped, a little before this offset.
+            at = min(line - first, batch.num_rows - 1)
+            while batch["line"][at].as_py() > line:
+                at -= 1
+            row = ",".join(batch[name][at].as_py() for name in events.COLUMNS)
+            self._write(raw.Reject(line, reason, row))
+
+    def _write(self, reject: raw.Reject) -> None:
+        self.reasons[reject.reason] += 1
+        self._writer.writerow([self.name, reject.line, reject.reason, reject.row])
+
+
+class _Months:
+    """A Parquet file for each month that occurs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._writers: dict[str, pq.ParquetWriter] = {}
+
+    @contextmanager
+    def open(self) -> Iterator["_Months"]:
+        with ExitStack() as self._stack:
+            yield self
+
+    def write(self, table: pa.Table) -> None:
+        months = pc.strftime(table["event_time"], "%Y-%m")
+        for month in pc.unique(months).to_pylist():
+            self._writer(month).write_table(table.filter(pc.equal(months, month)))
+
+    def _writer(self, month: str) -> pq.ParquetWriter:
+        if month not in self._writers:
+            writer = pq.ParquetWriter(self.folder / f"{month}.parquet", events.SCHEMA, compression="snappy")
+            self._writers[month] = self._stack.enter_context(writer)
+        return self._writers[month]

@@ -1,0 +1,78 @@
+"""Where snapshots are kept: a store, chosen by its URL.
+
+A snapshot enters a store whole and is never changed afterwards; `CURRENT` names the one that is served.
+"""
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from segmentation.errors import BadInputError, MenagerieError, WrongUsageError
+from segmentation.local_store import LocalStore
+
+SNAPSHOT_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{12}")
+
+_REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOENT, errno.EEXIST}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class Store(Protocol):
+    """Finished snapshots, and the name of the one that is served."""
+
+    @property
+    def url(self) -> str:
+        """Return what the store was opened with."""
+
+    def draft(self) -> AbstractContextManager[Path]:
+        """Give a local folder to build a snapshot in, which is gone afterwards unless it was added."""
+
+    def add(self, folder: Path, snapshot_id: str) -> None:
+        """Publish a finished draft as `snapshots/<snapshot_id>`; nothing happens if that is there already."""
+
+    def ids(self) -> list[str]:
+        """List the snapshots, in alphabetical order."""
+
+    def fetch(self, snapshot_id: str) -> Path:
+        """Return a local folder that holds the snapshot."""
+
+    def current(self) -> str | None:
+        """Return the id of the snapshot that is served, None when there is none yet."""
+
+    def set_current(self, snapshot_id: str, expected: str | None) -> None:
+        """Serve another snapshot in one atomic step, provided that `expected` is still the one served."""
+
+
+def open_store(url: str) -> Store:
+    """Open the store at a folder's path (or `file://` URL); it need not exist yet."""
+    scheme, separator, rest = url.partition("://")
+    if not separator and url:
+        return LocalStore(Path(url))
+    if scheme == "file" and rest.startswith("/"):
+        return LocalStore(Path(rest))
+    if scheme == "s3":
+        raise WrongUsageError(f"Stores on S3 are not supported yet, give a folder instead of {url}.")
+    raise WrongUsageError(f"The store {url!r} is neither a folder nor an s3:// URL.")
+
+
+def checked_id(snapshot_id: str) -> str:
+    """Return the id if it has the form of one, so that it can never name another path."""
+    if not SNAPSHOT_ID.fullmatch(snapshot_id):
+        raise WrongUsageError(f"{snapshot_id!r} is no snapshot id; one looks like 2020-04-30-3f2a9c1d77e0.")
+    return snapshot_id
+
+
+@contextmanager
+def told_in_a_sentence(url: str) -> Iterator[None]:
+    """Turn what the operating system refuses to do in a store into an error that a person can read."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        if error.errno in _FULL:
+            raise MenagerieError(f"The store {url} has no room left: {reason}.") from error
+        if error.errno in _REFUSED:
+            raise BadInputError(f"The store {url} cannot be used: {reason} ({error.filename}).") from error
+        raise MenagerieError(f"The store {url} failed: {reason}.") from error
