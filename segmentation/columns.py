@@ -1,6 +1,6 @@
 """The client table: its 24 columns, their types, and how each is said to a person.
 
-The definitions stand in docs/features.md; the expressions that compute them in features.py.
+The definitions stand in docs/features.md; the expressions that compute them in definitions.py.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,101 @@
+"""Run the feature definition on an engine, and check the result by its laws before anyone uses it."""
+
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from segmentation import columns, definitions, engine
+from segmentation.engine import quoted
+from segmentation.errors import BadInputError, MenagerieError
+from segmentation.ingest import is_ingested, month_files
+from segmentation.windows import utc_offsets, windows
+
+MONEY_TOLERANCE = 1e-9
+"""Relative; an average is one division away from the exact sum."""
+
+LAWS = {
+    "each client stands once": "count(*) = count(DISTINCT user_id)",
+    "windows nest": " AND ".join(
+        f"bool_and({name}_2m <= {name}_5m AND {name}_5m <= {name}_7m)"
+        for name in ("number_of_views", "number_of_carts", "number_of_sessions", "count_products")
+    ),
+    "each client has bought": "bool_and(count_products_7m >= 1 AND days_since_last_purchase >= 0)",
+    "items × average price = value": "bool_and(abs(count_products_7m * avg_price_7m - total_purchase_value)"
+    f" <= {MONEY_TOLERANCE} * (1 + total_purchase_value))",
+    "an average stands where items do": " AND ".join(
+        f"bool_and((avg_price_{n}m IS NULL) = (count_products_{n}m = 0))" for n in columns.WINDOW_MONTHS
+    ),
+}
+
+
+def write_clients(
+    events: Path, as_of: date, out: Path, timezone: str = "UTC", memory_limit: str | None = None
+) -> int:
+    """Write the client table of an ingested folder to a Parquet file sorted by user; return its rows.
+
+    Raises BadInputError when nobody bought anything in the window.
+    """
+    span = windows(as_of)
+    offsets = utc_offsets(timezone, span.start, span.end)
+    files = _files(events, span.months)
+    try:
+        with engine.connect(out.parent, memory_limit) as connection:
+            database = ibis.duckdb.from_connection(connection)
+            expression = definitions.clients(database.read_parquet(files), span, offsets)
+            draft = out.with_name(f".{out.name}.tmp")
+            connection.execute(
+                f"COPY ({ibis.to_sql(expression, dialect='duckdb')} ORDER BY user_id) TO {quoted(draft)}"
+                " (FORMAT parquet, COMPRESSION zstd)"
+            )
+            rows = _check(connection, draft, as_of)
+            draft.replace(out)
+    except (duckdb.Error, OSError) as error:
+        raise MenagerieError(f"Building the client table stopped: {engine.first_line(error)}") from error
+    return rows
+
+
+def client_table(events: Path, as_of: date, timezone: str = "UTC") -> pa.Table:
+    """Return the client table of an ingested folder in memory, as `columns.SCHEMA`."""
+    with TemporaryDirectory(prefix="menagerie-") as folder:
+        write_clients(events, as_of, Path(folder) / "clients.parquet", timezone)
+        return read_clients(Path(folder) / "clients.parquet")
+
+
+def read_clients(path: Path) -> pa.Table:
+    """Return a client file in memory, as `columns.SCHEMA`; raise BadInputError when it is none."""
+    try:
+        return pq.read_table(path, columns=list(columns.NAMES)).cast(columns.SCHEMA)
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise BadInputError(f"{path.name} is no client table: {engine.first_line(error)}.") from error
+
+
+def _files(events: Path, months: list[str]) -> list[str]:
+    if not is_ingested(events):
+        raise BadInputError(f"{events.name} is no folder of ingested events; make one with `segmentation ingest`.")
+    available = month_files(events)
+    files = [str(available[month]) for month in months if month in available]
+    if not files:
+        raise BadInputError(
+            f"There are no events from {months[0]} to {months[-1]};"
+            f" those given lie from {min(available)} to {max(available)}, so that another as-of date is needed."
+        )
+    return files
+
+
+def _check(connection: duckdb.DuckDBPyConnection, path: Path, as_of: date) -> int:
+    table = f"read_parquet({quoted(path)})"
+    rows, *kept = connection.execute(f"SELECT count(*), {', '.join(LAWS.values())} FROM {table}").fetchone() or [0]  # noqa: S608
+    if not rows:
+        raise BadInputError(
+            f"Nobody bought anything in the {columns.LONGEST_WINDOW} months up to {as_of},"
+            " so that there is no client to describe."
+        )
+    for law, holds in zip(LAWS, kept, strict=True):
+        if not holds:
+            raise MenagerieError(f"The client table breaks a law of its own: {law}.")
+    return int(rows)
