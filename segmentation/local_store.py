@@ -16,7 +16,8 @@ _DRAFT_PREFIX = ".tmp-"
 class LocalStore:
     """Snapshots in `<folder>/snapshots/<id>`, built in `.tmp-*` folders on the same file system.
 
-    A draft holds a lock file for as long as its writer lives. The next draft removes those whose lock is free.
+    A draft's writer holds its lock file locked for as long as it lives. The next draft removes those whose
+    lock is free.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -77,8 +78,9 @@ class LocalStore:
             found = self.current()
             if found != expected:
                 raise MenagerieError(
-                    f"Another run changed what {self.url} serves from {expected or 'nothing'} to {found or 'nothing'}, "
-                    f"so {snapshot_id} is kept but not served."
+                    f"Another run has changed what {self.url} serves, from {expected or 'nothing'} to "
+                    f"{found or 'nothing'}; "
+                    f"{snapshot_id} is kept but not served."
                 )
             beside = self._snapshots / f"{_DRAFT_PREFIX}CURRENT"
             beside.write_text(f"{snapshot_id}\n", encoding="ascii")

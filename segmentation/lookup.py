@@ -52,7 +52,7 @@ def write_lookup(clients: pa.Table, folder: Path) -> None:
     user_ids = _user_ids(clients)
     np.save(folder / "user_id.npy", user_ids, allow_pickle=False)
     np.save(folder / "answers.npy", _answers(clients), allow_pickle=False)
-    features = np.lib.format.open_memmap(  # type: ignore[no-untyped-call]
+    features = np.lib.format.open_memmap(
         folder / "features.npy", mode="w+", dtype=FEATURE_DTYPE, shape=user_ids.shape
     )
     words: dict[str, list[str]] = {}
@@ -67,14 +67,13 @@ def write_lookup(clients: pa.Table, folder: Path) -> None:
 
 
 def _whole(clients: pa.Table, name: str) -> Any:
-    column = clients.column(name).combine_chunks()
-    return column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    return pa.concat_arrays(clients.column(name).chunks)
 
 
 def _user_ids(clients: pa.Table) -> npt.NDArray[np.int64]:
-    user_ids: npt.NDArray[np.int64] = _whole(clients, "user_id").to_numpy(zero_copy_only=False)
-    if len(user_ids) == 0:
+    if clients.num_rows == 0:
         raise BadInputError("There are no clients to publish.")
+    user_ids: npt.NDArray[np.int64] = _whole(clients, "user_id").to_numpy(zero_copy_only=False)
     if not bool(np.all(user_ids[1:] > user_ids[:-1])):
         raise BadInputError("The clients are not sorted by user_id, each once.")
     return user_ids

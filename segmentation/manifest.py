@@ -81,8 +81,9 @@ def canonical(value: object) -> bytes:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write `manifest.json`, which makes the folder a snapshot."""
-    (folder / MANIFEST_NAME).write_bytes(canonical(asdict(manifest)))
+    """Write `manifest.json`, which makes the folder a snapshot; its seal is the hash of all else in it."""
+    fields = asdict(manifest)
+    (folder / MANIFEST_NAME).write_bytes(canonical({**fields, "seal": _seal(fields)}))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -90,12 +91,14 @@ def read_manifest(folder: Path) -> Manifest:
     fields = read_json(folder, MANIFEST_NAME)
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise BadSnapshotError(f"Snapshot {folder.name}: {MANIFEST_NAME} is not of format {FORMAT}.")
-    try:
-        return Manifest(**fields)
-    except TypeError as error:
-        raise BadSnapshotError(
-            f"Snapshot {folder.name}: {MANIFEST_NAME} has not the fields of one."
-        ) from error
+    seal = fields.pop("seal", None)
+    if seal != _seal(fields) or canonical({**fields, "seal": seal}) != (folder / MANIFEST_NAME).read_bytes():
+        raise BadSnapshotError(f"Snapshot {folder.name}: {MANIFEST_NAME} is not the file that was published.")
+    return Manifest(**fields)
+
+
+def _seal(fields: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical(fields)).hexdigest()
 
 
 def read_json(folder: Path, name: str) -> Any:

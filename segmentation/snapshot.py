@@ -9,32 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from segmentation.catalog import serve
 from segmentation.errors import BadInputError
 from segmentation.lookup import SEGMENT_SCHEMA, write_lookup
-from segmentation.manifest import (
-    MANIFEST_NAME,
-    BadSnapshotError,
-    Manifest,
-    canonical,
-    describe,
-    read_manifest,
-)
-from segmentation.manifest import write_manifest as _write_manifest
+from segmentation.manifest import BadSnapshotError, Manifest, canonical, describe, write_manifest
 from segmentation.personas import PERSONA_NAMES
-from segmentation.store import Store, checked_id, told_in_a_sentence
+from segmentation.store import Store, told_in_a_sentence
 from segmentation.verify import verify
 
-__all__ = [
-    "BadSnapshotError",
-    "Contents",
-    "Manifest",
-    "publish",
-    "rollback",
-    "serve",
-    "show",
-    "snapshots",
-    "verify",
-]
+__all__ = ["BadSnapshotError", "Contents", "Manifest", "publish", "verify"]
 
 ROW_GROUP_CLIENTS = 65_536
 """Small enough to read one client's group at once, large enough to compress well."""
@@ -61,7 +44,8 @@ class Contents:
 def publish(contents: Contents, store: Store, now: datetime) -> str:
     """Build, verify and serve a snapshot, and return its id.
 
-    `now` is the creation time, with a time zone. The same contents again give the same snapshot, served again.
+    `now` is the creation time, with a time zone. The same contents again give the same
+    snapshot, served again.
     """
     with told_in_a_sentence(store.url):
         served_before = store.current()
@@ -70,65 +54,11 @@ def publish(contents: Contents, store: Store, now: datetime) -> str:
             _write_files(folder, contents, clients)
             counts = {**contents.counts, "clients": clients.num_rows}
             manifest = describe(folder, contents.as_of, now.astimezone(UTC), counts, contents.parameters)
-            _write_manifest(folder, manifest)
+            write_manifest(folder, manifest)
             verify(folder)
             store.add(folder, manifest.id)
         serve(manifest.id, store, served_before)
     return manifest.id
-
-
-def snapshots(store: Store) -> list[Manifest]:
-    """Return the manifests of all snapshots, the oldest first; broken ones are left out."""
-    found = []
-    with told_in_a_sentence(store.url):
-        for snapshot_id in store.ids():
-            try:
-                found.append(read_manifest(store.fetch(snapshot_id)))
-            except BadSnapshotError:
-                continue
-    return sorted(found, key=lambda manifest: (manifest.created_at, manifest.id))
-
-
-def show(store: Store, snapshot_id: str | None = None) -> Manifest:
-    """Return the manifest of one snapshot, by default of the one served."""
-    return read_manifest(_folder(store, snapshot_id))
-
-
-def check(store: Store, snapshot_id: str | None = None) -> Manifest:
-    """Verify one snapshot, by default the one served."""
-    with told_in_a_sentence(store.url):
-        return verify(_folder(store, snapshot_id))
-
-
-def serve(snapshot_id: str, store: Store, expected: str | None) -> None:
-    """Verify a snapshot and make it the one served, provided that `expected` still is."""
-    with told_in_a_sentence(store.url):
-        if verify(_folder(store, snapshot_id)).id != snapshot_id:
-            raise BadSnapshotError(f"Snapshot {snapshot_id} holds another one.")
-        store.set_current(snapshot_id, expected)
-
-
-def rollback(store: Store) -> str:
-    """Serve the snapshot created just before the one served, and return its id."""
-    with told_in_a_sentence(store.url):
-        served = store.current()
-    ids = [manifest.id for manifest in snapshots(store)]
-    if served not in ids or ids.index(served) == 0:
-        raise BadInputError(f"The store {store.url} has no snapshot before {served or 'the first'}.")
-    previous = ids[ids.index(served) - 1]
-    serve(previous, store, served)
-    return previous
-
-
-def _folder(store: Store, snapshot_id: str | None) -> Path:
-    with told_in_a_sentence(store.url):
-        chosen = snapshot_id or store.current()
-        if chosen is None:
-            raise BadInputError(f"The store {store.url} serves no snapshot yet.")
-        folder = store.fetch(checked_id(chosen))
-        if not (folder / MANIFEST_NAME).is_file():
-            raise BadInputError(f"The store {store.url} has no snapshot {chosen}.")
-        return folder
 
 
 def _read_clients(clients: Path | pa.Table) -> pa.Table:

@@ -4,9 +4,9 @@ import argparse
 import os
 from dataclasses import asdict
 
+from segmentation.catalog import check, rollback, serve, show, snapshots
 from segmentation.errors import WrongUsageError
 from segmentation.manifest import canonical, total_bytes
-from segmentation.snapshot import check, rollback, serve, show, snapshots
 from segmentation.store import Store, checked_id, open_store
 
 STORE_VARIABLE = "MENAGERIE_STORE"
@@ -47,7 +47,8 @@ def _answer(args: argparse.Namespace, store: Store) -> str:
             return canonical(asdict(show(store, args.id))).decode()
         case "verify":
             manifest = check(store, args.id)
-            return f"{manifest.id} is whole: {len(manifest.files)} files, {manifest.counts['clients']:,} clients."
+            clients = manifest.counts["clients"]
+            return f"{manifest.id} is whole: {len(manifest.files)} files, {clients:,} clients."
         case "publish":
             serve(checked_id(args.id), store, store.current())
             return f"{args.id} is served."

@@ -21,7 +21,7 @@ _LOOKUP = ("user_id", "answers", "features")
 
 
 def verify(folder: Path) -> Manifest:
-    """Return the manifest of a snapshot that keeps every promise, raise `BadSnapshotError` at the first broken."""
+    """Return the manifest of a snapshot, or raise `BadSnapshotError` at the first promise that it breaks."""
     manifest = read_manifest(folder)
     _check_names(folder, manifest)
     for path, expected in sorted(manifest.files.items()):
