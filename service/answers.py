@@ -1,0 +1,88 @@
+"""What a snapshot answers, as JSON bytes; all that is the same for a persona's clients is encoded once."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any
+
+from service.lookup import Lookup
+from service.reasons import Tree
+
+INCLUDABLE = ("features", "reasons")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A verified snapshot, opened; never changed."""
+
+    manifest: Mapping[str, Any]
+    personas: Sequence[Mapping[str, Any]]
+    metrics: Mapping[str, Any]
+    lookup: Lookup
+    tree: Tree
+    report: bytes
+
+    @cached_property
+    def id(self) -> str:
+        """Return the snapshot's id."""
+        return str(self.manifest["id"])
+
+    @cached_property
+    def as_of(self) -> date:
+        """Return the last day that counted."""
+        return date.fromisoformat(self.manifest["as_of"])
+
+    @cached_property
+    def as_of_s(self) -> float:
+        """Return the seconds from 1970 to the beginning of that day in UTC."""
+        return datetime(self.as_of.year, self.as_of.month, self.as_of.day, tzinfo=UTC).timestamp()
+
+    @cached_property
+    def _dated(self) -> dict[str, str]:
+        return {"as_of": self.as_of.isoformat(), "snapshot": self.id}
+
+    @cached_property
+    def _before(self) -> list[bytes]:
+        return [
+            _members({"persona": p["name"], "label": p["label"], "emoji": p["emoji"]}) for p in self.personas
+        ]
+
+    @cached_property
+    def _after(self) -> list[bytes]:
+        return [_members({"advice": p["advice"], **self._dated}) for p in self.personas]
+
+    def segment(self, user_id: int, include: Collection[str] = (), stale: bool = False) -> bytes | None:
+        """Return the answer about one client, None about an unknown one."""
+        row = self.lookup.row(user_id)
+        if row is None:
+            return None
+        persona, cluster, _, confidence = self.lookup.answer(row)
+        more = b',"stale":true' if stale else b""
+        if include:
+            more += self._included(row, include)
+        return b'{"user_id":%d,%b,"confidence":%b,"cluster":%d,%b%b}' % (
+            user_id,
+            self._before[persona],
+            repr(confidence).encode(),
+            cluster,
+            self._after[persona],
+            more,
+        )
+
+    def dated(self, answer: Mapping[str, Any], stale: bool) -> bytes:
+        """Return an answer about the whole snapshot with its as-of date and id."""
+        return b"{%b%b}" % (_members({**answer, **self._dated}), b',"stale":true' if stale else b"")
+
+    def _included(self, row: int, include: Collection[str]) -> bytes:
+        features = self.lookup.features_of(row)
+        parts: dict[str, Any] = {"features": features} if "features" in include else {}
+        if "reasons" in include:
+            parts["reasons"] = self.tree.reasons(features)
+        return b"," + _members(parts)
+
+
+def _members(value: Mapping[str, Any]) -> bytes:
+    """Encode an object without its braces."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))[1:-1].encode()

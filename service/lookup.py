@@ -1,0 +1,63 @@
+"""The clients, mapped into memory: a sorted array of ids, and a row of answers and features for each."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from math import isnan
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Columns in the order of `user_ids`, ascending; `words` holds the texts behind codes, by feature."""
+
+    user_ids: npt.NDArray[np.int64]
+    answers: npt.NDArray[np.void]
+    features: npt.NDArray[np.void]
+    words: dict[str, list[str]]
+
+    def row(self, user_id: int) -> int | None:
+        """Return the row of a client by binary search, None for an unknown one; the id has 64 bits."""
+        row = int(self.user_ids.searchsorted(user_id))
+        if row < len(self.user_ids) and self.user_ids.item(row) == user_id:
+            return row
+        return None
+
+    def answer(self, row: int) -> tuple[int, int, bool, float]:
+        """Return persona (its place), cluster, whether the two agree, and confidence."""
+        return cast(tuple[int, int, bool, float], self.answers.item(row))
+
+    def features_of(self, row: int) -> dict[str, Any]:
+        """Return a client's features as JSON can hold them: times as ISO 8601 in UTC, missing as None."""
+        names = self.features.dtype.names or ()
+        return {
+            name: self._plain(name, value) for name, value in zip(names, self.features.item(row), strict=True)
+        }
+
+    def _plain(self, name: str, value: Any) -> Any:
+        if name in self.words:
+            return None if value < 0 else self.words[name][value]
+        if isinstance(value, float):
+            return None if isnan(value) else value
+        if isinstance(value, datetime):
+            return f"{value.isoformat()}Z"
+        return value
+
+
+def open_lookup(folder: Path) -> Lookup:
+    """Map the files of a snapshot's `lookup/`; nothing in them is ever run."""
+    return Lookup(
+        user_ids=_mapped(folder / "user_id.npy"),
+        answers=_mapped(folder / "answers.npy"),
+        features=_mapped(folder / "features.npy"),
+        words=json.loads((folder / "words.json").read_bytes()),
+    )
+
+
+def _mapped(file: Path) -> npt.NDArray[Any]:
+    # A plain array over the map: the memmap class does work of its own at every access.
+    return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))

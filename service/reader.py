@@ -1,0 +1,72 @@
+"""Read a snapshot: prove that it is the one that was published, then map it."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from service.answers import Snapshot
+from service.lookup import open_lookup
+from service.reasons import open_tree
+
+FORMAT = 1
+MANIFEST_NAME = "manifest.json"
+SNAPSHOT_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{12}")
+
+
+class RefusedError(Exception):
+    """A snapshot is not what its manifest says; the message names the file."""
+
+
+def read_snapshot(folder: Path, snapshot_id: str) -> Snapshot:
+    """Verify and open the snapshot in `folder`, or raise `RefusedError`."""
+    manifest = _read_manifest(folder)
+    _verify_files(folder, manifest["files"])
+    expected = f"{manifest['as_of']}-{_content_hash(manifest['files'])[:12]}"
+    if not manifest["id"] == snapshot_id == expected:
+        raise RefusedError("its id is not the hash of its content")
+    return Snapshot(
+        manifest=manifest,
+        personas=json.loads((folder / "personas.json").read_bytes()),
+        metrics=json.loads((folder / "metrics.json").read_bytes()),
+        lookup=open_lookup(folder / "lookup"),
+        tree=open_tree(folder / "model" / "tree.json"),
+        report=(folder / "report" / "index.html").read_bytes(),
+    )
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    try:
+        text = (folder / MANIFEST_NAME).read_bytes()
+        manifest: dict[str, Any] = json.loads(text)
+        seal = manifest.pop("seal")
+        whole = seal == hashlib.sha256(_canonical(manifest)).hexdigest()
+        whole = whole and text == _canonical({**manifest, "seal": seal})
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise RefusedError(f"{MANIFEST_NAME} cannot be read") from error
+    if not whole:
+        raise RefusedError(f"{MANIFEST_NAME} is not the file that was published")
+    if manifest.get("format") != FORMAT:
+        raise RefusedError(f"{MANIFEST_NAME} is not of format {FORMAT}")
+    return manifest
+
+
+def _verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    for name in sorted(found.symmetric_difference({*files, MANIFEST_NAME})):
+        raise RefusedError(f"{name} is missing or does not belong to it")
+    for name, expected in sorted(files.items()):
+        with (folder / name).open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            if (digest, stream.tell()) != (expected["sha256"], expected["bytes"]):
+                raise RefusedError(f"{name} is not the file that was published")
+
+
+def _content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
+    return hashlib.sha256(_canonical([[name, files[name]["sha256"]] for name in sorted(files)])).hexdigest()
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False).encode()

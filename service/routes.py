@@ -1,0 +1,142 @@
+"""The routes: each reads a request, asks the snapshot, and answers."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from flask import Flask, Response, request
+
+from service import pages
+from service.answers import INCLUDABLE, Snapshot
+from service.problems import (
+    BadIncludeError,
+    BadUserIdError,
+    NoSnapshotError,
+    UnknownClientError,
+    UnknownPersonaError,
+)
+from service.provider import Provider
+from service.settings import Settings
+
+DAY_S = 86_400
+_USER_ID = re.compile(r"-?[0-9]{1,19}")
+_LEAST_ID, _MOST_ID = -(2**63), 2**63 - 1
+_JSON = "application/json"
+_HTML = "text/html; charset=utf-8"
+_OFFLINE_PAGE = (
+    "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+)
+
+
+class Routes:
+    """The views; `clock` gives the seconds since 1970."""
+
+    def __init__(self, provider: Provider, settings: Settings, clock: Callable[[], float]) -> None:
+        self._provider = provider
+        self._clock = clock
+        self._stale_after_s = (settings.max_age_days + 1) * DAY_S
+        self._cache_control = f"private, max-age={settings.cache_s}"
+
+    def add_to(self, app: Flask) -> None:
+        """Register every route."""
+        app.add_url_rule("/segment/<user_id>", view_func=self.segment)
+        app.add_url_rule("/personas", view_func=self.personas)
+        app.add_url_rule("/personas/<name>", view_func=self.persona)
+        app.add_url_rule("/snapshot", view_func=self.snapshot)
+        app.add_url_rule("/report", view_func=self.report)
+        app.add_url_rule("/", view_func=self.home)
+        app.add_url_rule("/healthz", view_func=self.healthz)
+        app.add_url_rule("/readyz", view_func=self.readyz)
+
+    def segment(self, user_id: str) -> Response:
+        """Answer who one client is."""
+        number = _user_id(user_id)
+        include = _include() if request.query_string else ()
+        snapshot = self._snapshot()
+        stale = self._is_stale(snapshot)
+        body = snapshot.segment(number, include, stale)
+        if body is None:
+            raise UnknownClientError(f"The snapshot of {snapshot.as_of} has no such client.")
+        return self._kept(body, "+".join((snapshot.id, *include, *(["stale"] if stale else []))))
+
+    def personas(self) -> Response:
+        """Answer what the seven are."""
+        snapshot = self._snapshot()
+        return self._dated(snapshot, {"personas": list(snapshot.personas)})
+
+    def persona(self, name: str) -> Response:
+        """Answer what one persona is."""
+        snapshot = self._snapshot()
+        for persona in snapshot.personas:
+            if persona["name"] == name:
+                return self._dated(snapshot, persona)
+        names = ", ".join(persona["name"] for persona in snapshot.personas)
+        raise UnknownPersonaError(f"The personas are {names}.")
+
+    def snapshot(self) -> Response:
+        """Answer which snapshot is served."""
+        snapshot = self._snapshot()
+        age_days = (datetime.fromtimestamp(self._clock(), UTC).date() - snapshot.as_of).days
+        manifest = snapshot.manifest
+        answer = {"id": snapshot.id, "created_at": manifest["created_at"], "age_days": age_days}
+        answer |= {"counts": manifest["counts"], "metrics": snapshot.metrics}
+        return self._dated(snapshot, answer, f"+{age_days}")
+
+    def report(self) -> Response:
+        """Answer with the run's pictures."""
+        snapshot = self._snapshot()
+        response = self._kept(snapshot.report, snapshot.id, _HTML)
+        response.headers["Content-Security-Policy"] = _OFFLINE_PAGE
+        return response
+
+    def home(self) -> Response:
+        """Answer with a page that says what this is."""
+        return _fresh(pages.home(self._provider.current()), _HTML)
+
+    def healthz(self) -> Response:
+        """Answer that the process is alive."""
+        return _fresh(b'{"status":"alive"}')
+
+    def readyz(self) -> Response:
+        """Answer whether there is a snapshot to answer from."""
+        return _fresh(b'{"status":"ready","snapshot":"%b"}' % self._snapshot().id.encode())
+
+    def _snapshot(self) -> Snapshot:
+        snapshot = self._provider.current()
+        if snapshot is None:
+            raise NoSnapshotError
+        return snapshot
+
+    def _is_stale(self, snapshot: Snapshot) -> bool:
+        return self._clock() - snapshot.as_of_s >= self._stale_after_s
+
+    def _dated(self, snapshot: Snapshot, answer: Mapping[str, object], variant: str = "") -> Response:
+        stale = self._is_stale(snapshot)
+        return self._kept(snapshot.dated(answer, stale), f"{snapshot.id}{variant}{'+stale' * stale}")
+
+    def _kept(self, body: bytes, tag: str, content_type: str = _JSON) -> Response:
+        headers = [
+            ("Content-Type", content_type),
+            ("ETag", f'"{tag}"'),
+            ("Cache-Control", self._cache_control),
+        ]
+        if "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(tag):
+            return Response(status=304, headers=headers[1:])
+        return Response(body, headers=headers)
+
+
+def _fresh(body: bytes, content_type: str = _JSON) -> Response:
+    return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
+
+
+def _user_id(text: str) -> int:
+    if _USER_ID.fullmatch(text) and _LEAST_ID <= (number := int(text)) <= _MOST_ID:
+        return number
+    raise BadUserIdError("A user id is a 64-bit integer in the digits 0 to 9.")
+
+
+def _include() -> tuple[str, ...]:
+    asked = {part for value in request.args.getlist("include") for part in value.split(",")} - {""}
+    if asked.difference(INCLUDABLE):
+        raise BadIncludeError(f"include takes {' and '.join(INCLUDABLE)}, separated by a comma.")
+    return tuple(part for part in INCLUDABLE if part in asked)

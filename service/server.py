@@ -1,0 +1,84 @@
+"""The server: gunicorn, started from here with our settings."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from service.app import create_app
+from service.log import JsonLog
+from service.provider import Provider
+from service.settings import BadSettingError, Settings, StartError
+from service.worker import ServerLogger, Worker
+
+_KEEP_ALIVE_S = 75
+"""Longer than the 60 s after which an AWS load balancer drops an idle connection, so that it closes first."""
+
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn's heartbeat files must not wait for a disk)
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """Gunicorn, answering at a socket that is bound already with the application that `load_app` makes."""
+
+    def __init__(self, settings: Settings, listener: socket.socket, load_app: Callable[[], Flask]) -> None:
+        self._settings = settings
+        self._descriptor = listener.detach()
+        self._load_app = load_app
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Tell gunicorn our settings."""
+        settings = self._settings
+        config: dict[str, Any] = {
+            "bind": f"fd://{self._descriptor}",
+            "workers": settings.workers,
+            "threads": settings.threads,
+            "worker_class": Worker,
+            "logger_class": ServerLogger,
+            "loglevel": settings.log_level,
+            "preload_app": True,  # verified once, shared by all workers
+            "keepalive": _KEEP_ALIVE_S,
+            "graceful_timeout": settings.grace_s,
+            "control_socket_disable": True,
+            "worker_tmp_dir": str(_SHARED_MEMORY) if _SHARED_MEMORY.is_dir() else None,
+        }
+        for name, value in config.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Make the application, in the master process."""
+        return self._load_app()
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Take the address to listen at, or say why not."""
+    try:
+        family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise BadSettingError(f"--host {settings.host!r} is no address of this machine.") from error
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise StartError(
+            f"Cannot listen at {settings.host} port {settings.port}: {error.strerror}."
+        ) from error
+    return listener
+
+
+def serve(settings: Settings) -> None:
+    """Answer until stopped; the process ends here."""
+    listener = bind(settings)
+    log = JsonLog(settings.log_level)
+
+    def load_app() -> Flask:
+        provider = Provider(Path(settings.store.removeprefix("file://")), log)
+        provider.load()
+        return create_app(provider, settings, log)
+
+    Server(settings, listener, load_app).run()

@@ -1,0 +1,88 @@
+"""What the service can be told: each setting with its type, its default and a sentence."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+PREFIX = "MENAGERIE_"
+
+
+class StartError(Exception):
+    """The service cannot start; the message is a sentence, `exit_code` what the process ends with."""
+
+    exit_code = 1
+
+
+class BadSettingError(StartError):
+    """A setting has a value that it cannot have."""
+
+    exit_code = 2
+
+
+def _setting(default: Any, told: str, **allowed: Any) -> Any:
+    return field(default=default, metadata={"told": told, **allowed})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings; each is also a flag (`--max-age-days`) and a variable (`MENAGERIE_MAX_AGE_DAYS`)."""
+
+    store: str = _setting("store", "The folder that holds the snapshots.")
+    host: str = _setting("127.0.0.1", "The address to listen at; 0.0.0.0 for every network.")
+    port: int = _setting(8000, "The port to listen at; 0 for any that is free.", least=0, most=65_535)
+    workers: int = _setting(2, "How many processes answer.", least=1, most=256)
+    threads: int = _setting(4, "How many requests a process answers at the same time.", least=1, most=256)
+    max_age_days: int = _setting(
+        45, "From how many days after its as-of date a snapshot is called stale.", least=0, most=36_500
+    )
+    cache_s: int = _setting(60, "For how many seconds a caller may keep an answer.", least=0, most=31_536_000)
+    grace_s: int = _setting(
+        30, "For how many seconds open requests may finish when stopped.", least=0, most=3600
+    )
+    log_level: str = _setting(
+        "info", "The least grave lines to log.", choices=("debug", "info", "warning", "error")
+    )
+
+
+def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:
+    """Read the flags, then for what they leave out the environment, then the defaults."""
+    parser = argparse.ArgumentParser(prog="python -m service", description="Answer who a customer is.")
+    for setting in fields(Settings):
+        told = setting.metadata["told"].replace("%", "%%")
+        parser.add_argument(_flag(setting), help=f"{told} [{_variable(setting)}; {setting.default}]")
+    flags = vars(parser.parse_args(arguments))
+    given: dict[str, Any] = {}
+    for setting in fields(Settings):
+        text = flags[setting.name]
+        source = _flag(setting)
+        if text is None:
+            text, source = environment.get(_variable(setting)), _variable(setting)
+        if text is not None:
+            given[setting.name] = _parsed(setting, text, source)
+    return Settings(**given)
+
+
+def _flag(setting: "Field[Any]") -> str:
+    return f"--{setting.name.replace('_', '-')}"
+
+
+def _variable(setting: "Field[Any]") -> str:
+    return f"{PREFIX}{setting.name.upper()}"
+
+
+def _parsed(setting: "Field[Any]", text: str, source: str) -> int | str:
+    allowed = setting.metadata
+    if setting.type is int:
+        least, most = allowed["least"], allowed["most"]
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise BadSettingError(f"{source} must be a whole number from {least} to {most}, not {text!r}.")
+        return int(text)
+    choices = allowed.get("choices")
+    if choices and text not in choices:
+        raise BadSettingError(f"{source} must be one of {', '.join(choices)}, not {text!r}.")
+    if not text or "\0" in text:
+        raise BadSettingError(f"{source} must not be empty.")
+    if setting.name == "store" and "://" in text.removeprefix("file://"):
+        raise BadSettingError(f"{source} must be a folder, not {text!r}.")
+    return text

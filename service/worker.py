@@ -1,0 +1,88 @@
+"""Gunicorn made ours: no banner, a JSON log, and problem details for requests that are not HTTP."""
+
+import logging
+import secrets
+import socket
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.glogging import Logger
+from gunicorn.http import errors, wsgi
+from gunicorn.workers.gthread import ThreadWorker
+
+from service.log import JsonLog, described
+from service.problems import CONTENT_TYPE, http_problem
+
+_TOO_LARGE = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+}
+
+
+class _JsonHandler(logging.Handler):
+    def __init__(self, log: JsonLog) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        fields = {"exception": described(error)} if error else {}
+        self._log.event(record.levelname.lower(), record.getMessage(), **fields)
+
+
+class ServerLogger(Logger):  # type: ignore[misc]
+    """Gunicorn's own messages, as JSON; requests are logged by the application."""
+
+    def setup(self, cfg: Any) -> None:
+        """Send everything to our log."""
+        super().setup(cfg)
+        self.error_log.handlers = [_JsonHandler(JsonLog(cfg.loglevel))]
+
+
+class _Response(wsgi.Response):  # type: ignore[misc]
+    def default_headers(self) -> list[str]:
+        return [line for line in super().default_headers() if not line.startswith("Server:")]
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """A threaded worker that answers what is not HTTP without repeating it, there or in the log."""
+
+    def init_process(self) -> None:
+        """Leave the server's name out of every answer, then work."""
+        wsgi.Response = _Response
+        super().init_process()
+
+    def handle_error(self, req: object, client: socket.socket, addr: object, exc: Exception) -> None:  # noqa: ARG002
+        """Answer a request that could not be read, or whose answer could not be made."""
+        ours = not isinstance(exc, errors.ParseException)
+        fault = HTTPStatus.INTERNAL_SERVER_ERROR if ours else HTTPStatus.BAD_REQUEST
+        status = _TOO_LARGE.get(type(exc), fault)
+        request_id = secrets.token_hex(8)
+        log = JsonLog(self.cfg.loglevel)
+        error = {"exception": described(exc)} if ours else {"reason": type(exc).__name__}
+        log.event(
+            "error" if ours else "warning", "failed", request_id=request_id, status=int(status), **error
+        )
+        try:
+            client.sendall(_raw_problem(int(status), request_id))
+        except OSError as gone:
+            log.event("debug", "the caller has gone", request_id=request_id, exception=described(gone))
+
+
+def _raw_problem(status: int, request_id: str) -> bytes:
+    problem = http_problem(status)
+    body = problem.body("/", request_id)
+    head = {
+        "Connection": "close",
+        "Cache-Control": "no-store",
+        "Content-Type": CONTENT_TYPE,
+        "Content-Length": len(body),
+        "X-Request-ID": request_id,
+    }
+    lines = [
+        f"HTTP/1.1 {status} {problem.title}",
+        *(f"{name}: {value}" for name, value in head.items()),
+        "",
+        "",
+    ]
+    return "\r\n".join(lines).encode("ascii") + body
