@@ -1,9 +1,11 @@
 """Real event files beside the checkout: too large or not ours to bundle, and absent on many machines."""
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
+import oracle
 import pytest
 
 CHECKOUT = Path(__file__).parent.parent
@@ -35,3 +37,9 @@ def bundled() -> list[Path]:
     files = sorted(BUNDLED.glob("*.csv.gz"))
     assert files, "the sample is missing from data/"
     return files
+
+
+@cache
+def by_the_oracle(*files: Path) -> tuple[set[oracle.Event], dict[str, oracle.Account]]:
+    """Return the oracle's events and accounts of these files; read once, because it is slow."""
+    return oracle.ingest(files)

@@ -1,0 +1,715 @@
+"""Raw files in, typed events out, and every row accounted for."""
+
+import csv
+import gzip
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import oracle
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
+
+from segmentation.errors import BadInputError
+from segmentation.ingest import Ingested, ingest
+
+HEADER = ",".join(oracle.FIELDS)
+GOOD = "2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acme,9.99,33,s1"
+TYPES = {
+    "event_time": pa.timestamp("us"),
+    "event_type": pa.string(),
+    "product_id": pa.int64(),
+    "category_id": pa.int64(),
+    "category_code": pa.string(),
+    "brand": pa.string(),
+    "price": pa.decimal128(18, 4),
+    "user_id": pa.int64(),
+    "user_session": pa.string(),
+}
+
+at = datetime.fromisoformat
+
+
+def row(**other: str) -> str:
+    """Write GOOD with some fields changed."""
+    return ",".join((dict(zip(oracle.FIELDS, GOOD.split(","), strict=True)) | other).values())
+
+
+def write(path: Path, *lines: str, header: str = HEADER) -> Path:
+    path.write_bytes("\n".join([header, *lines, ""]).encode())
+    return path
+
+
+def rejects(out: Path) -> list[dict[str, str]]:
+    files = sorted((out / "rejects").glob("*.csv")) if (out / "rejects").exists() else []
+    found = []
+    for path in files:
+        with path.open(newline="", encoding="utf-8") as file:
+            found += list(csv.DictReader(file))
+    return found
+
+
+def events(out: Path) -> list[oracle.Event]:
+    """Return what was kept, sorted; each month's folder must hold that month's events only."""
+    found = []
+    for path in sorted(out.glob("events/month=*/*.parquet")):
+        table = pq.ParquetFile(path).read().select(list(oracle.FIELDS))
+        assert {field.name: field.type for field in table.schema} == TYPES
+        month = [oracle.Event(**values) for values in table.to_pylist()]
+        assert {f"month={event.event_time:%Y-%m}" for event in month} == {path.parent.name}
+        found += month
+    return sorted(found, key=repr)
+
+
+def snapshot(out: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.glob("events/**/*.parquet"))}
+
+
+def obeys_the_law(done: Ingested) -> bool:
+    return all(f.rows_read == f.rows_kept + sum(f.rejected.values()) + f.duplicates for f in done.files)
+
+
+# What is rejected, and why
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        pytest.param("2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acm", "fields", id="line cut off"),
+        pytest.param(GOOD + ",more", "fields", id="a field too many"),
+        pytest.param(row(event_time=""), "event_time", id="no time"),
+        pytest.param(row(event_time="yesterday"), "event_time", id="time in words"),
+        pytest.param(row(event_time="2020-02-30 12:00:00 UTC"), "event_time", id="30 February"),
+        pytest.param(row(event_time="2021-02-29 12:00:00 UTC"), "event_time", id="29 February 2021"),
+        pytest.param(row(event_time="2020-04-15 25:00:00 UTC"), "event_time", id="25 o'clock"),
+        pytest.param(row(event_time="2020-04-15 12:61:00 UTC"), "event_time", id="minute 61"),
+        pytest.param(row(event_time="15/04/2020 12:00:00"), "event_time", id="day first"),
+        pytest.param(row(event_type=""), "event_type", id="no type"),
+        pytest.param(row(event_type="refund"), "event_type", id="unknown type"),
+        pytest.param(row(user_id=""), "user_id", id="no user"),
+        pytest.param(row(user_id="null"), "user_id", id="user in words"),
+        pytest.param(row(user_id="1.5"), "user_id", id="half a user"),
+        pytest.param(row(user_id="9223372036854775808"), "user_id", id="user beyond 64 bits"),
+        pytest.param(row(product_id=""), "product_id", id="no product"),
+        pytest.param(row(product_id="x1"), "product_id", id="product in words"),
+        pytest.param(row(price=""), "price", id="no price"),
+        pytest.param(row(price="-0.01"), "price", id="negative price"),
+        pytest.param(row(price="nan"), "price", id="price not a number"),
+        pytest.param(row(price="inf"), "price", id="infinite price"),
+        pytest.param(row(price="-inf"), "price", id="infinitely negative price"),
+        pytest.param(row(price="cheap"), "price", id="price in words"),
+    ],
+)
+def test_a_row_that_cannot_be_an_event_is_rejected(tmp_path: Path, line: str, word: str) -> None:
+    file = write(tmp_path / "shop.csv", GOOD, line, row(user_id="34"))
+    done = ingest([file], tmp_path / "out")
+    (account,) = done.files
+    assert (account.name, account.rows_read, account.rows_kept, account.duplicates) == ("shop.csv", 3, 2, 0)
+    ((reason, count),) = account.rejected.items()
+    assert count == 1
+    assert word in reason
+    assert [event.user_id for event in events(tmp_path / "out")] == [33, 34]
+    (reject,) = rejects(tmp_path / "out")
+    assert list(reject) == ["file", "line", "reason", "row"]
+    assert (reject["file"], reject["line"], reject["reason"]) == ("shop.csv", "3", reason)
+    assert reject["row"] == line
+
+
+def test_unreadable_bytes_are_rejected(tmp_path: Path) -> None:
+    file = tmp_path / "shop.csv"
+    broken = row(brand="ac?me").encode().replace(b"?", b"\xff")
+    file.write_bytes(b"\n".join([HEADER.encode(), broken, GOOD.encode(), b""]))
+    (account,) = ingest([file], tmp_path / "out").files
+    assert (account.rows_read, account.rows_kept, sum(account.rejected.values())) == (2, 1, 1)
+    (reject,) = rejects(tmp_path / "out")
+    assert reject["line"] == "2"
+    assert "bytes" in reject["reason"]
+    assert reject["row"].startswith("2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,ac")
+
+
+def test_the_last_line_cut_off_without_an_end_is_rejected(tmp_path: Path) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_bytes("\r\n".join([HEADER, GOOD, GOOD[:40]]).encode())
+    (account,) = ingest([file], tmp_path / "out").files
+    assert (account.rows_read, account.rows_kept, sum(account.rejected.values())) == (2, 1, 1)
+    assert [(r["line"], r["row"]) for r in rejects(tmp_path / "out")] == [("3", GOOD[:40])]
+
+
+def test_a_row_with_two_faults_is_rejected_once(tmp_path: Path) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_bytes(
+        b"\n".join([HEADER.encode(), GOOD.encode(), b"caf\xe9,purchase", GOOD[:-1].encode(), b""])
+    )
+    (account,) = ingest([file], tmp_path / "out").files
+    assert (account.rows_read, account.rows_kept, sum(account.rejected.values())) == (3, 2, 1)
+    assert [reject["line"] for reject in rejects(tmp_path / "out")] == ["3"]
+
+
+def test_lines_are_counted_right_through_a_long_file(tmp_path: Path) -> None:
+    lines = [row(user_id=str(n)) for n in range(40_000)]
+    faults = {2: "broken", 3: row(price="-1", brand="x"), 20_000: row(event_time="soon"), 40_001: "end"}
+    for line, fault in faults.items():
+        lines[line - 2] = fault
+    (account,) = ingest([write(tmp_path / "shop.csv", *lines)], tmp_path / "out").files
+    assert (account.rows_read, account.rows_kept) == (40_000, 39_996)
+    assert {int(r["line"]): r["row"] for r in rejects(tmp_path / "out")} == faults
+
+
+def test_nothing_rejected_leaves_no_rejects(tmp_path: Path) -> None:
+    ingest([write(tmp_path / "shop.csv", GOOD)], tmp_path / "out")
+    assert rejects(tmp_path / "out") == []
+
+
+# What is kept, cleaned
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "value"),
+    [
+        (row(brand="  ACME "), "brand", "acme"),
+        (row(brand=""), "brand", None),
+        (row(brand="   "), "brand", None),
+        (row(category_code=" Toys.Car "), "category_code", "toys.car"),
+        (row(category_code=""), "category_code", None),
+        (row(price="0"), "price", Decimal("0.0000")),
+        (row(price="0.00"), "price", Decimal("0.0000")),
+        (row(price="9.99995"), "price", Decimal("10.0000")),
+        (row(price="9.999949999"), "price", Decimal("9.9999")),
+        (row(price="0.00005"), "price", Decimal("0.0001")),
+        (row(price="99999999999999.9999"), "price", Decimal("99999999999999.9999")),
+        (row(user_session=""), "user_session", None),
+        (row(user_session="S1"), "user_session", "S1"),
+        (row(category_id=""), "category_id", None),
+        (row(category_id="none"), "category_id", None),
+        (row(category_id="1.5"), "category_id", None),
+        (row(category_id="2053013552326770905"), "category_id", 2053013552326770905),
+        (row(user_id="9223372036854775807"), "user_id", 2**63 - 1),
+        (row(user_id="-7"), "user_id", -7),
+        (row(event_type="remove_from_cart"), "event_type", "remove_from_cart"),
+        (row(event_time="1999-12-31 23:59:59 UTC"), "event_time", at("1999-12-31 23:59:59")),
+        (row(brand='"smith, sons & co"'), "brand", "smith, sons & co"),
+        (row(brand='"the ""best"""'), "brand", 'the "best"'),
+        (row(brand='O"Neil'), "brand", 'o"neil'),
+        (row(brand="Électro"), "brand", "électro"),
+    ],
+)
+def test_a_row_with_small_faults_is_kept_and_cleaned(
+    tmp_path: Path, line: str, column: str, value: object
+) -> None:
+    file = write(tmp_path / "shop.csv", line)
+    assert obeys_the_law(ingest([file], tmp_path / "out"))
+    (event,) = events(tmp_path / "out")
+    assert event._asdict()[column] == value
+    assert {event} == oracle.ingest([file])[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "instant"),
+    [
+        ("2020-03-29 01:30:00 UTC", "2020-03-29 01:30:00"),
+        ("2020-03-29 01:30:00", "2020-03-29 01:30:00"),
+        ("2020-03-29T01:30:00", "2020-03-29 01:30:00"),
+        ("2020-03-29T01:30:00Z", "2020-03-29 01:30:00"),
+        ("2020-03-29T01:30:00+02:00", "2020-03-28 23:30:00"),
+        ("2020-03-29 01:30:00-05:30", "2020-03-29 07:00:00"),
+        ("2020-02-29T23:30:00-01:00", "2020-03-01 00:30:00"),
+        ("2020-03-29T01:30:00.25Z", "2020-03-29 01:30:00.250000"),
+        ("2020-03-29 01:30:00.123456", "2020-03-29 01:30:00.123456"),
+        ("2020-03-29T01:30:00.5+02:00", "2020-03-28 23:30:00.500000"),
+    ],
+)
+def test_forms_of_event_time(tmp_path: Path, written: str, instant: str) -> None:
+    ingest([write(tmp_path / "shop.csv", row(event_time=written))], tmp_path / "out")
+    assert [event.event_time for event in events(tmp_path / "out")] == [at(instant)]
+
+
+def test_forms_of_event_time_mixed_in_one_file(tmp_path: Path) -> None:
+    forms = ["2020-04-15 12:00:00 UTC", "2020-04-15T13:00:00Z", "2020-04-15T16:00:00+02:00", "soon"]
+    file = write(tmp_path / "shop.csv", *(row(event_time=form) for form in forms))
+    (account,) = ingest([file], tmp_path / "out").files
+    assert (account.rows_kept, sum(account.rejected.values())) == (3, 1)
+    assert [event.event_time.hour for event in events(tmp_path / "out")] == [12, 13, 14]
+
+
+# Duplicates
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        GOOD,
+        row(price="9.990"),
+        row(brand=" Acme"),
+        row(category_code="TOYS.CAR"),
+        row(event_time="2020-04-15T14:00:00+02:00"),
+        row(price="9.99004"),
+    ],
+)
+def test_a_row_equal_once_cleaned_is_a_duplicate(tmp_path: Path, again: str) -> None:
+    file = write(tmp_path / "shop.csv", GOOD, again)
+    (account,) = ingest([file], tmp_path / "out").files
+    assert (account.rows_read, account.rows_kept, account.duplicates) == (2, 1, 1)
+
+
+def test_empty_fields_are_equal_too(tmp_path: Path) -> None:
+    bare = row(category_id="", category_code="", brand="", user_session="")
+    (account,) = ingest([write(tmp_path / "shop.csv", bare, bare)], tmp_path / "out").files
+    assert (account.rows_kept, account.duplicates) == (1, 1)
+
+
+@pytest.mark.parametrize("column", oracle.FIELDS)
+def test_a_row_different_in_one_column_is_no_duplicate(tmp_path: Path, column: str) -> None:
+    other = {"event_time": "2020-04-15 12:00:01 UTC", "event_type": "view"}.get(column, "8")
+    (account,) = ingest([write(tmp_path / "shop.csv", GOOD, row(**{column: other}))], tmp_path / "out").files
+    assert (account.rows_kept, account.duplicates) == (2, 0)
+
+
+def test_duplicates_are_dropped_across_files(tmp_path: Path) -> None:
+    first = write(tmp_path / "a.csv", GOOD, row(user_id="1"))
+    second = write(tmp_path / "b.csv", row(user_id="2"), GOOD)
+    done = ingest([first, second], tmp_path / "out")
+    assert obeys_the_law(done)
+    assert [file.rows_read for file in done.files] == [2, 2]
+    assert sum(file.duplicates for file in done.files) == 1
+    assert [event.user_id for event in events(tmp_path / "out")] == [1, 2, 33]
+
+
+# Idempotency
+
+MONTHS = [row(event_time=f"2020-0{1 + n % 4}-10 12:00:00 UTC", user_id=str(n)) for n in range(40)]
+
+
+@pytest.fixture
+def once(tmp_path: Path) -> tuple[Path, dict[str, bytes]]:
+    """Return a file, and the events folder it makes."""
+    file = write(tmp_path / "shop.csv", *MONTHS, *MONTHS[:3], "broken")
+    ingest([file], tmp_path / "once")
+    return file, snapshot(tmp_path / "once")
+
+
+def test_the_same_file_into_the_same_folder_changes_nothing(
+    tmp_path: Path, once: tuple[Path, dict[str, bytes]]
+) -> None:
+    done = ingest([once[0]], tmp_path / "once")
+    assert snapshot(tmp_path / "once") == once[1]
+    assert obeys_the_law(done)
+    assert len(rejects(tmp_path / "once")) == 1
+
+
+def test_the_same_file_under_another_name_changes_no_event(
+    tmp_path: Path, once: tuple[Path, dict[str, bytes]]
+) -> None:
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(once[0].read_bytes())
+    done = ingest([once[0], copy], tmp_path / "out")
+    assert obeys_the_law(done)
+    assert events(tmp_path / "out") == events(tmp_path / "once")
+    done = ingest([copy], tmp_path / "once")
+    assert obeys_the_law(done)
+    assert events(tmp_path / "out") == events(tmp_path / "once")
+
+
+def test_the_same_rows_split_over_files_are_the_same_events(
+    tmp_path: Path, once: tuple[Path, dict[str, bytes]]
+) -> None:
+    halves = [write(tmp_path / "a.csv", *MONTHS[:25]), write(tmp_path / "b.csv", *MONTHS[20:])]
+    done = ingest(halves, tmp_path / "out")
+    assert obeys_the_law(done)
+    assert events(tmp_path / "out") == events(tmp_path / "once")
+    ingest(halves, tmp_path / "once")
+    assert events(tmp_path / "out") == events(tmp_path / "once")
+    assert once[1].keys() == snapshot(tmp_path / "once").keys()
+
+
+def test_the_order_of_files_does_not_matter(tmp_path: Path) -> None:
+    files = [write(tmp_path / f"{n}.csv", *MONTHS[n * 7 : n * 7 + 14], "broken") for n in range(4)]
+    assert obeys_the_law(ingest(files, tmp_path / "forth"))
+    assert obeys_the_law(ingest(files[::-1], tmp_path / "back"))
+    assert events(tmp_path / "forth") == events(tmp_path / "back")
+
+
+def test_one_file_after_another_is_all_at_once(tmp_path: Path) -> None:
+    files = [write(tmp_path / f"{n}.csv", *MONTHS[n * 7 : n * 7 + 14]) for n in range(3)]
+    ingest(files, tmp_path / "together")
+    for file in files:
+        ingest([file], tmp_path / "one by one")
+    assert events(tmp_path / "one by one") == events(tmp_path / "together")
+
+
+KILLED = """
+import os, sys
+from contextlib import contextmanager
+from pathlib import Path
+from segmentation.ingest import ingest
+
+left = int(sys.argv[2])
+
+def tick(*_):
+    global left
+    left -= 1
+    if left < 0:
+        os._exit(99)
+
+class Mortal:
+    say = tick
+    @contextmanager
+    def step(self, name, total=None):
+        tick()
+        yield self
+        tick()
+    def advance(self, amount=1):
+        tick()
+
+folder = Path(sys.argv[1])
+ingest([folder / "raw"], folder / "out", Mortal())
+"""
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    for n in range(3):
+        write(tmp_path / "raw" / f"{n}.csv", *MONTHS[n * 10 : n * 10 + 20], "broken")
+    ingest([tmp_path / "raw"], tmp_path / "clean")
+    endings = []
+    for life in range(12):  # each life sees one more report than the last before it is killed
+        command = [sys.executable, "-c", KILLED, str(tmp_path), str(life)]
+        endings.append(subprocess.run(command, check=False).returncode)
+        if endings[-1] == 0:
+            break
+    assert endings[0] == 99
+    assert endings[-1] in (0, 99)
+    done = ingest([tmp_path / "raw"], tmp_path / "out")
+    assert obeys_the_law(done)
+    assert events(tmp_path / "out") == events(tmp_path / "clean")
+    assert rejects(tmp_path / "out") == rejects(tmp_path / "clean")
+    assert sum(file.rows_kept for file in done.files) == len(events(tmp_path / "out"))
+
+
+# Formats
+
+
+def as_csv(path: Path) -> Path:
+    return write(path / "shop.csv", *MONTHS)
+
+
+def as_gzip(path: Path) -> Path:
+    file = path / "shop.csv.gz"
+    file.write_bytes(gzip.compress(as_csv(path).read_bytes()))
+    return file
+
+
+def as_gzip_in_two_members(path: Path) -> Path:
+    content = as_csv(path).read_bytes()
+    file = path / "shop.csv.gz"
+    file.write_bytes(gzip.compress(content[:1000]) + gzip.compress(content[1000:]))
+    return file
+
+
+def with_crlf(path: Path) -> Path:
+    file = as_csv(path)
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    return file
+
+
+def with_byte_order_mark(path: Path) -> Path:
+    file = as_csv(path)
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    return file
+
+
+def with_everything_quoted(path: Path) -> Path:
+    quoted = [",".join(f'"{value}"' for value in line.split(",")) for line in (HEADER, *MONTHS)]
+    return write(path / "shop.csv", *quoted[1:], header=quoted[0])
+
+
+def with_columns_reversed(path: Path) -> Path:
+    turned = [",".join(line.split(",")[::-1]) for line in (HEADER, *MONTHS)]
+    return write(path / "shop.csv", *turned[1:], header=turned[0])
+
+
+def as_parquet(path: Path, unit: str, timezone: str | None, price: pa.DataType) -> Path:
+    known = sorted(oracle.ingest([as_csv(path)])[0], key=repr)
+    columns = {name: [event._asdict()[name] for event in known] for name in oracle.FIELDS}
+    times = pa.array(columns.pop("event_time"), pa.timestamp("us")).cast(pa.timestamp(unit))
+    arrays = {name: pa.array(values, TYPES[name]) for name, values in columns.items()}
+    arrays["price"] = arrays["price"].cast(price)
+    # Labelled with another zone, the instants stay what they are.
+    table = pa.table({"event_time": times.cast(pa.timestamp(unit, timezone)), **arrays})
+    file = path / "shop.parquet"
+    pq.write_table(table, file)
+    return file
+
+
+FORMATS: dict[str, Callable[[Path], Path]] = {
+    "csv": as_csv,
+    "csv.gz": as_gzip,
+    "csv.gz in two members": as_gzip_in_two_members,
+    "CRLF": with_crlf,
+    "byte order mark": with_byte_order_mark,
+    "quotes": with_everything_quoted,
+    "other order of columns": with_columns_reversed,
+    "parquet": lambda path: as_parquet(path, "us", None, pa.decimal128(18, 4)),
+    "parquet, ms": lambda path: as_parquet(path, "ms", "UTC", pa.float64()),
+    "parquet, ns": lambda path: as_parquet(path, "ns", None, pa.float64()),
+    "parquet, zone": lambda path: as_parquet(path, "us", "Europe/Paris", pa.decimal128(18, 4)),
+}
+
+
+@pytest.mark.parametrize("made", FORMATS)
+def test_every_format_gives_the_same_events(tmp_path: Path, made: str) -> None:
+    (tmp_path / "raw").mkdir()
+    file = FORMATS[made](tmp_path / "raw")
+    (account,) = ingest([file], tmp_path / "out").files
+    assert (account.name, account.rows_read, account.rows_kept) == (file.name, 40, 40)
+    (tmp_path / "plain").mkdir()
+    ingest([as_csv(tmp_path / "plain")], tmp_path / "expected")
+    assert events(tmp_path / "out") == events(tmp_path / "expected")
+
+
+def test_parquet_rows_are_cleaned_and_rejected_alike(tmp_path: Path) -> None:
+    columns: dict[str, list[object]] = {
+        "event_time": [datetime(2020, 4, 15, 12, tzinfo=UTC)] * 4 + [None],
+        "event_type": ["purchase", "refund", "purchase", "purchase", "purchase"],
+        "product_id": [1, 1, 1, 1, 1],
+        "category_id": [None] * 5,
+        "category_code": [" Toys ", None, None, None, None],
+        "brand": ["", None, None, None, None],
+        "price": [1.5, 1.5, -1.0, float("nan"), 1.5],
+        "user_id": [5, 5, 5, 5, 5],
+        "user_session": [None] * 5,
+    }
+    pq.write_table(pa.table(columns), tmp_path / "shop.parquet")
+    (account,) = ingest([tmp_path / "shop.parquet"], tmp_path / "out").files
+    assert (account.rows_read, account.rows_kept, sum(account.rejected.values())) == (5, 1, 4)
+    (event,) = events(tmp_path / "out")
+    assert (event.category_code, event.brand, event.price) == ("toys", None, Decimal("1.5"))
+    assert len(rejects(tmp_path / "out")) == 4
+
+
+def test_a_folder_is_its_raw_files(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    (raw / "deeper").mkdir(parents=True)
+    write(raw / "a.csv", MONTHS[0])
+    as_gzip(raw / "deeper").rename(raw / "b.csv.gz")
+    (raw / "README.md").write_text("not events")
+    done = ingest([raw], tmp_path / "out")
+    assert [file.name for file in done.files] == ["a.csv", "b.csv.gz"]
+    assert len(events(tmp_path / "out")) == 40
+
+
+# The account
+
+
+def test_the_account_is_written_beside_the_events(tmp_path: Path) -> None:
+    done = ingest([write(tmp_path / "shop.csv", GOOD, GOOD, "broken")], tmp_path / "out")
+    (account,) = done.files
+    assert (account.rows_read, account.rows_kept, account.duplicates) == (3, 1, 1)
+    written = (tmp_path / "out" / "ingest.json").read_text(encoding="utf-8")
+    assert isinstance(json.loads(written), dict)
+    assert "shop.csv" in written
+
+
+@pytest.mark.parametrize("name", [MULTICATEGORY, COSMETICS, RETAIL])
+def test_real_files_are_accounted_for_as_by_the_oracle(tmp_path: Path, name: str) -> None:
+    account_for([shared(name)], tmp_path / "out")
+
+
+def test_the_bundled_sample_is_accounted_for_as_by_the_oracle(tmp_path: Path) -> None:
+    account_for(bundled(), tmp_path / "out")
+
+
+def account_for(files: list[Path], out: Path) -> None:
+    done = ingest(files, out)
+    known, accounts = by_the_oracle(*files)
+    assert obeys_the_law(done)
+    for found in done.files:
+        expected = accounts[found.name]
+        assert (found.rows_read, found.rows_kept, found.duplicates, sum(found.rejected.values())) == (
+            expected.rows_read,
+            expected.rows_kept,
+            expected.duplicates,
+            len(expected.rejected),
+        )
+    assert set(events(out)) == known
+    assert len(events(out)) == len(known)
+    lines = sorted((reject["file"], int(reject["line"])) for reject in rejects(out))
+    assert lines == sorted((name, line) for name, kept in accounts.items() for line, _ in kept.rejected)
+
+
+# Logging gaps
+
+
+def days(counts: dict[date, int]) -> list[str]:
+    return [
+        row(event_time=f"{day} 12:00:{n:02d} UTC", user_id=str(n))
+        for day, count in counts.items()
+        for n in range(count)
+    ]
+
+
+def test_a_day_with_less_than_a_fifth_of_the_median_is_a_suspected_gap(tmp_path: Path) -> None:
+    first = date(2020, 4, 1)
+    counts = {first + timedelta(days=n): 10 for n in range(9)}
+    counts[date(2020, 4, 3)] = 1
+    counts[date(2020, 4, 4)] = 2  # a fifth is not less than a fifth
+    del counts[date(2020, 4, 7)]  # nothing at all is less, too
+    done = ingest([write(tmp_path / "shop.csv", *days(counts))], tmp_path / "out")
+    assert list(done.gaps) == [date(2020, 4, 3), date(2020, 4, 7)]
+
+
+def test_even_days_have_no_gap(tmp_path: Path) -> None:
+    counts = {date(2020, 4, 1) + timedelta(days=n): 10 for n in range(5)}
+    assert list(ingest([write(tmp_path / "shop.csv", *days(counts))], tmp_path / "out").gaps) == []
+
+
+# Files that cannot be read
+
+
+def empty(path: Path) -> Path:
+    (path / "shop.csv").write_bytes(b"")
+    return path / "shop.csv"
+
+
+def header_only(path: Path) -> Path:
+    return write(path / "shop.csv")
+
+
+def header_without_line_end(path: Path) -> Path:
+    (path / "shop.csv").write_text(HEADER)
+    return path / "shop.csv"
+
+
+def wrong_header(path: Path) -> Path:
+    return write(path / "shop.csv", "1,2", header="when,what")
+
+
+def a_column_missing(path: Path) -> Path:
+    return write(path / "shop.csv", GOOD.rpartition(",")[0], header=HEADER.rpartition(",")[0])
+
+
+def no_header(path: Path) -> Path:
+    return write(path / "shop.csv", GOOD, header=GOOD)
+
+
+def rubbish(path: Path) -> Path:
+    (path / "shop.csv").write_bytes(bytes(range(256)) * 64)
+    return path / "shop.csv"
+
+
+def rubbish_as_gzip(path: Path) -> Path:
+    (path / "shop.csv.gz").write_bytes(bytes(range(256)) * 64)
+    return path / "shop.csv.gz"
+
+
+def rubbish_as_parquet(path: Path) -> Path:
+    (path / "shop.parquet").write_bytes(bytes(range(256)) * 64)
+    return path / "shop.parquet"
+
+
+def other_parquet(path: Path) -> Path:
+    pq.write_table(pa.table({"when": [1], "what": [2]}), path / "shop.parquet")
+    return path / "shop.parquet"
+
+
+def gzip_cut_short(path: Path) -> Path:
+    file = as_gzip(path)
+    file.write_bytes(file.read_bytes()[:-20])
+    return file
+
+
+def gzip_with_a_wrong_sum(path: Path) -> Path:
+    file = as_gzip(path)
+    content = bytearray(file.read_bytes())
+    content[-6] ^= 0xFF
+    file.write_bytes(bytes(content))
+    return file
+
+
+def empty_gzip(path: Path) -> Path:
+    (path / "shop.csv.gz").write_bytes(b"")
+    return path / "shop.csv.gz"
+
+
+UNREADABLE = [
+    empty,
+    wrong_header,
+    a_column_missing,
+    no_header,
+    rubbish,
+    rubbish_as_gzip,
+    rubbish_as_parquet,
+    other_parquet,
+    gzip_cut_short,
+    gzip_with_a_wrong_sum,
+    empty_gzip,
+]
+
+
+@pytest.mark.parametrize("broken", UNREADABLE, ids=lambda make: make.__name__)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, broken: Callable[[Path], Path]) -> None:
+    (tmp_path / "raw").mkdir()
+    file = broken(tmp_path / "raw")
+    with pytest.raises(BadInputError) as told:
+        ingest([file], tmp_path / "out")
+    assert file.name in str(told.value)
+    assert len(str(told.value).splitlines()) == 1
+
+
+def test_a_broken_file_fails_the_run_though_others_are_good(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    good = write(tmp_path / "raw" / "a.csv", GOOD)
+    broken = gzip_cut_short(tmp_path / "raw")
+    with pytest.raises(BadInputError, match=r"shop\.csv\.gz"):
+        ingest([good, broken], tmp_path / "out")
+
+
+@pytest.mark.parametrize("made", [header_only, header_without_line_end], ids=lambda make: make.__name__)
+def test_a_header_only_file_among_others_is_a_quiet_day(tmp_path: Path, made: Callable[[Path], Path]) -> None:
+    done = ingest([made(tmp_path), write(tmp_path / "other.csv", GOOD)], tmp_path / "out")
+    assert {file.name: file.rows_read for file in done.files} == {"shop.csv": 0, "other.csv": 1}
+
+
+@pytest.mark.parametrize("made", [header_only, header_without_line_end], ids=lambda make: make.__name__)
+def test_a_header_only_file_alone_is_bad_input(tmp_path: Path, made: Callable[[Path], Path]) -> None:
+    with pytest.raises(BadInputError) as told:
+        ingest([made(tmp_path)], tmp_path / "out")
+    assert len(str(told.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "inside", [[], ["README.md"], ["deeper/shop.csv"]], ids=["empty", "other files", "deeper"]
+)
+def test_a_folder_without_raw_files_is_bad_input(tmp_path: Path, inside: list[str]) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    for name in inside:
+        (raw / name).parent.mkdir(exist_ok=True)
+        write(raw / name, GOOD)
+    with pytest.raises(BadInputError, match="raw"):
+        ingest([raw], tmp_path / "out")
+
+
+def test_a_folder_of_header_only_files_is_bad_input(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    write(raw / "a.csv")
+    write(raw / "b.csv")
+    with pytest.raises(BadInputError) as told:
+        ingest([raw], tmp_path / "out")
+    assert len(str(told.value).splitlines()) == 1
+
+
+def test_a_file_of_rejects_only_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError):
+        ingest([write(tmp_path / "shop.csv", "broken", "broken too")], tmp_path / "out")
+
+
+def test_a_missing_file_is_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match=r"nowhere\.csv"):
+        ingest([tmp_path / "nowhere.csv"], tmp_path / "out")
