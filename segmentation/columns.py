@@ -27,14 +27,16 @@ ARROW_TYPES: dict[Kind, pa.DataType] = {
 class Column:
     """One column of the client table.
 
-    `words` holds a sentence fragment for each language in which `{value}` stands for the client's value,
-    for the columns that a decision may rest on.
+    `words` holds a phrase for each language in which `{value}` stands for the client's value, for the
+    columns that a decision may rest on; `one` and `none` are the phrases for 1 and 0, where they differ.
     """
 
     name: str
     kind: Kind
     nullable: bool = False
     words: dict[str, str] | None = None
+    one: dict[str, str] | None = None
+    none: dict[str, str] | None = None
 
     @property
     def arrow_type(self) -> pa.DataType:
@@ -43,15 +45,27 @@ class Column:
 
 
 def _window_columns(months: int) -> list[Column]:
-    def count(name: str, en: str, fr: str) -> Column:
-        words = {"en": f"{en} in {months} months", "fr": f"{fr} en {months} mois"}
-        return Column(f"{name}_{months}m", "count", words=words)
+    def count(name: str, en: tuple[str, str], fr: tuple[str, str, str]) -> Column:
+        def phrase(english: str, french: str) -> dict[str, str]:
+            return {"en": f"{english} in {months} months", "fr": f"{french} en {months} mois"}
+
+        return Column(
+            f"{name}_{months}m",
+            "count",
+            words=phrase(f"{{value}} {en[1]}", f"{{value}} {fr[1]}"),
+            one=phrase(f"{{value}} {en[0]}", f"{{value}} {fr[0]}"),
+            none=phrase(f"no {en[0]}", f"{fr[2]} {fr[0]}"),
+        )
 
     return [
-        count("number_of_views", "{value} product views", "{value} fiches vues"),
-        count("number_of_carts", "{value} additions to the cart", "{value} ajouts au panier"),
-        count("number_of_sessions", "{value} visits", "{value} visites"),
-        count("count_products", "{value} items bought", "{value} articles achetés"),
+        count("number_of_views", ("product view", "product views"), ("fiche vue", "fiches vues", "aucune")),
+        count(
+            "number_of_carts",
+            ("addition to the cart", "additions to the cart"),
+            ("ajout au panier", "ajouts au panier", "aucun"),
+        ),
+        count("number_of_sessions", ("visit", "visits"), ("visite", "visites", "aucune")),
+        count("count_products", ("item bought", "items bought"), ("article acheté", "articles achetés", "aucun")),
         Column(
             f"avg_price_{months}m",
             "money",
@@ -72,6 +86,8 @@ COLUMNS: tuple[Column, ...] = (
         "days_since_last_purchase",
         "days",
         words={"en": "last purchase {value} days ago", "fr": "dernier achat il y a {value} jours"},
+        one={"en": "last purchase {value} day ago", "fr": "dernier achat il y a {value} jour"},
+        none={"en": "last purchase today", "fr": "dernier achat aujourd’hui"},
     ),
     Column(
         "total_purchase_value",
@@ -84,6 +100,14 @@ COLUMNS: tuple[Column, ...] = (
         words={
             "en": "{value} cart items left unbought in 7 months",
             "fr": "{value} articles laissés au panier en 7 mois",
+        },
+        one={
+            "en": "{value} cart item left unbought in 7 months",
+            "fr": "{value} article laissé au panier en 7 mois",
+        },
+        none={
+            "en": "no cart item left unbought in 7 months",
+            "fr": "aucun article laissé au panier en 7 mois",
         },
     ),
     Column("preferred_brand", "text", nullable=True),

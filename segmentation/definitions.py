@@ -55,9 +55,9 @@ def activity(events: Table, windows: Windows, offsets: Sequence[tuple[datetime, 
         **{name: local.count(where=hours == name) for name in DAY_TIMES},
         **{name: local.count(where=days == i) for i, name in enumerate(WEEKDAYS)},
     )
-    return counted.mutate(
-        most_active_time=_most(counted, DAY_TIMES), most_active_day=_most(counted, WEEKDAYS)
-    ).drop(*DAY_TIMES, *WEEKDAYS)
+    return counted.mutate(most_active_time=_most(counted, DAY_TIMES), most_active_day=_most(counted, WEEKDAYS)).drop(
+        *DAY_TIMES, *WEEKDAYS
+    )
 
 
 def sessions(events: Table, windows: Windows) -> Table:
@@ -76,11 +76,11 @@ def purchases(bought: Table, windows: Windows) -> Table:
     """Return items, average prices, total value, and the last purchase with its age in days."""
     last_day = windows.end - timedelta(days=1)
     items = _counts(bought, "purchase", "count_products", windows)
-    money = {
-        months: bought.price.sum(where=bought.event_time >= windows.starts[months]) for months in WINDOW_MONTHS
-    }
+    money = {months: bought.price.sum(where=bought.event_time >= windows.starts[months]) for months in WINDOW_MONTHS}
     summed = bought.group_by("user_id").aggregate(
-        **items, **{f"value_{months}m": value for months, value in money.items()}, last_purchase=bought.event_time.max()
+        **items,
+        **{f"value_{months}m": value for months, value in money.items()},
+        last_purchase=bought.event_time.max(),
     )
     return summed.mutate(
         **{

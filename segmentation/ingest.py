@@ -16,7 +16,7 @@ import duckdb
 
 from segmentation import clean, engine, merge, raw
 from segmentation.errors import BadInputError, MenagerieError
-from segmentation.progress import Reporter, Silent
+from segmentation.progress import SILENT, Reporter
 from segmentation.stage import Source, digest, stage, write_json
 
 LEDGER = "ingest.json"
@@ -54,9 +54,8 @@ class Ingested:
         return [day for day in days if self.days.get(day, 0) < usual * GAP_SHARE]
 
 
-def ingest(sources: Sequence[Path], out: Path, reporter: Reporter | None = None) -> Ingested:
+def ingest(sources: Sequence[Path], out: Path, reporter: Reporter = SILENT) -> Ingested:
     """Clean the raw files among `sources` (files or folders) into `out`; raise BadInputError when one is unreadable."""
-    reporter = reporter or Silent()
     paths = raw.find(sources)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -88,6 +87,12 @@ def month_files(folder: Path) -> dict[str, Path]:
     }
 
 
+def account(folder: Path) -> Ingested:
+    """Return the account of all that was ever ingested into `folder`."""
+    ledger = read_ledger(folder)
+    return _account([(source.name, sha256) for sha256, source in ledger.items()], ledger, folder)
+
+
 def _ingest(connection: duckdb.DuckDBPyConnection, paths: list[Path], out: Path, reporter: Reporter) -> Ingested:
     ledger = read_ledger(out)
     named = [(path, digest(path)) for path in paths]
@@ -100,7 +105,7 @@ def _ingest(connection: duckdb.DuckDBPyConnection, paths: list[Path], out: Path,
         raise BadInputError("There is no event in the files given: every row was rejected, or there was none.")
     _merge(connection, list(fresh), out, reporter)
     _settle(ledger, list(fresh), out)
-    return _account(named, ledger, out)
+    return _account([(path.name, sha256) for path, sha256 in named], ledger, out)
 
 
 def _staged(out: Path, sha256: str) -> Path:
@@ -128,15 +133,15 @@ def _settle(ledger: dict[str, Source], fresh: list[str], out: Path) -> None:
     shutil.rmtree(out / "staged", ignore_errors=True)
 
 
-def _account(named: list[tuple[Path, str]], ledger: dict[str, Source], out: Path) -> Ingested:
+def _account(named: Sequence[tuple[str, str]], ledger: dict[str, Source], out: Path) -> Ingested:
     months = [merge.read_account(path) for path in month_files(out).values()]
     kept = {sha256: sum(month.kept.get(sha256, 0) for month in months) for sha256 in ledger}
     files, seen = [], set[str]()
-    for path, sha256 in named:
+    for name, sha256 in named:
         source = ledger[sha256]
         # A file delivered again under another name, or twice, adds nothing: all its events are duplicates.
         own = kept[sha256] if sha256 not in seen else 0
         seen.add(sha256)
-        files.append(FileAccount(path.name, source.rows_read, own, source.rejected, source.rows_typed - own))
+        files.append(FileAccount(name, source.rows_read, own, source.rejected, source.rows_typed - own))
     days = {date.fromisoformat(day): n for month in months for day, n in month.days.items()}
     return Ingested(files, sum(days.values()), days)

@@ -52,9 +52,7 @@ def write_lookup(clients: pa.Table, folder: Path) -> None:
     user_ids = _user_ids(clients)
     np.save(folder / "user_id.npy", user_ids, allow_pickle=False)
     np.save(folder / "answers.npy", _answers(clients), allow_pickle=False)
-    features = np.lib.format.open_memmap(
-        folder / "features.npy", mode="w+", dtype=FEATURE_DTYPE, shape=user_ids.shape
-    )
+    features = np.lib.format.open_memmap(folder / "features.npy", mode="w+", dtype=FEATURE_DTYPE, shape=user_ids.shape)
     words: dict[str, list[str]] = {}
     for column in _FEATURES:
         if column.kind == "text":

@@ -2,11 +2,19 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 
 class Step(Protocol):
@@ -19,16 +27,11 @@ class Step(Protocol):
 class Reporter(Protocol):
     """Something that shows steps and lines to whoever waits for them."""
 
-    def step(self, name: str, total: float | None = None) -> "_StepContext":
+    def step(self, name: str, total: float | None = None) -> AbstractContextManager[Step]:
         """Open a step; `total` is its size in any unit, None when unknown."""
 
     def say(self, line: str) -> None:
         """Show one line."""
-
-
-class _StepContext(Protocol):
-    def __enter__(self) -> Step: ...
-    def __exit__(self, *args: object) -> bool | None: ...
 
 
 class _NoStep:
@@ -45,6 +48,9 @@ class Silent:
 
     def say(self, line: str) -> None:
         """Drop the line."""
+
+
+SILENT = Silent()
 
 
 class Lines:
@@ -85,11 +91,11 @@ class Bars:
 
 
 class _BarStep:
-    def __init__(self, progress: Progress, task: object) -> None:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
 
     def advance(self, amount: float = 1) -> None:
-        self._progress.advance(self._task, amount)  # type: ignore[arg-type]
+        self._progress.advance(self._task, amount)
 
 
 def reporter() -> Reporter:

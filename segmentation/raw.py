@@ -124,9 +124,7 @@ def _is_text(row: Sequence[bytes]) -> bool:
 
 
 def _text(batch: pa.RecordBatch, lines: pa.Array) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(
-        [lines, *(batch[name].cast(pa.string()) for name in events.COLUMNS)], schema=TEXT
-    )
+    return pa.RecordBatch.from_arrays([lines, *(batch[name].cast(pa.string()) for name in events.COLUMNS)], schema=TEXT)
 
 
 def _read_parquet(path: Path) -> Iterator[pa.RecordBatch]:

@@ -26,9 +26,7 @@ class Windows:
         """Return the calendar months (`2019-10`) that the longest window touches."""
         last = self.end - timedelta(microseconds=1)
         first = self.start.year * 12 + self.start.month - 1
-        return [
-            f"{n // 12:04}-{n % 12 + 1:02}" for n in range(first, last.year * 12 + last.month)
-        ]
+        return [f"{n // 12:04}-{n % 12 + 1:02}" for n in range(first, last.year * 12 + last.month)]
 
 
 def windows(as_of: date) -> Windows:

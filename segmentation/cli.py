@@ -1,0 +1,165 @@
+"""The command line: each command reads files, does one thing, and writes files.
+
+The commands' own parts are imported when one runs, so that `--help` answers at once.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from importlib import import_module
+from pathlib import Path
+
+from segmentation import snapshots_command
+from segmentation.errors import MenagerieError
+from segmentation.personas import PERSONA_NAMES
+from segmentation.simulate import cli as simulate_command
+from segmentation.words import LANGUAGES
+
+EXIT_CODES = """exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 bad input,
+4 a quality gate refused to publish"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; whatever goes wrong is told in a sentence."""
+    args = parser().parse_args(arguments)
+    try:
+        return int(import_module("segmentation.commands").COMMANDS[args.command](args))
+    except MenagerieError as error:
+        return _fail(str(error), error.exit_code)
+    except BrokenPipeError:  # whoever read our output, such as `head`, has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        return _fail(f"The disk or the network failed: {error.strerror or error}.", MenagerieError.exit_code)
+    except KeyboardInterrupt:
+        return _fail("Stopped; nothing was published.", 130)
+
+
+def _fail(sentence: str, exit_code: int) -> int:
+    print(f"segmentation: {' '.join(sentence.split())}", file=sys.stderr)
+    return exit_code
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the whole command line, every command with its help."""
+    top = argparse.ArgumentParser(
+        prog="segmentation",
+        description="A shop's events in, seven customer personas out.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, text: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", epilog=EXIT_CODES)
+        one.set_defaults(command=name)
+        return one
+
+    _run_arguments(add("run", "do it all: ingest, features, fit, assign and publish"))
+    _stage_arguments(add)
+    snapshots_command.add_arguments(add("snapshots", "list, show, verify, serve or roll back snapshots"))
+    _personas_arguments(add("personas", "show the personas of the snapshot that is served"))
+    _export_arguments(add("export", "write an audience: the clients of one persona"))
+    simulate_command.add_arguments(
+        add("simulate", "make a shop that never was, in the raw format, with known behaviours")
+    )
+    return top
+
+
+def _run_arguments(one: argparse.ArgumentParser) -> None:
+    _events(one, "raw files or folders of them, or one folder of ingested events")
+    _as_of(one)
+    _store(one)
+    _seed(one)
+    _timezone(one)
+    _language(one)
+
+
+def _stage_arguments(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    one = add("ingest", "clean raw files into typed, monthly Parquet, and account for every row")
+    _events(one, "raw files (.csv, .csv.gz, .parquet) or folders of them")
+    one.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder of ingested events, made or added to"
+    )
+    one = add("features", "compute the 24 client columns from ingested events")
+    one.add_argument("--events", type=Path, required=True, metavar="DIR", help="folder of ingested events")
+    _as_of(one)
+    _timezone(one)
+    one.add_argument("--out", type=Path, required=True, metavar="FILE", help="Parquet file of clients to write")
+    one = add("fit", "learn the model from a client table")
+    _clients(one)
+    _seed(one)
+    one.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the model and its metrics")
+    one = add("assign", "give each client of a table a persona")
+    _clients(one)
+    _model(one)
+    one.add_argument("--out", type=Path, required=True, metavar="FILE", help="Parquet file of segments to write")
+    one = add("publish", "publish assigned clients as a snapshot")
+    one.add_argument("--segments", type=Path, required=True, metavar="FILE", help="what `assign` wrote")
+    _model(one)
+    _as_of(one)
+    _store(one)
+
+
+def _personas_arguments(one: argparse.ArgumentParser) -> None:
+    _store(one)
+    _language(one)
+    one.add_argument("--url", metavar="URL", help="also print a request to a service at this address")
+
+
+def _export_arguments(one: argparse.ArgumentParser) -> None:
+    _store(one)
+    one.add_argument("--persona", required=True, choices=PERSONA_NAMES, help="whom to export")
+    one.add_argument("--format", choices=("csv", "ndjson", "parquet"), default="csv", help="(default: %(default)s)")
+    one.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
+
+
+def _events(one: argparse.ArgumentParser, text: str) -> None:
+    one.add_argument("--events", type=Path, nargs="+", required=True, metavar="PATH", help=text)
+
+
+def _clients(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--clients", type=Path, required=True, metavar="FILE", help="what `features` wrote")
+
+
+def _model(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--model", type=Path, required=True, metavar="DIR", help="what `fit` wrote")
+
+
+def _as_of(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--as-of", type=_day, required=True, metavar="DATE", help="the last day that counts, YYYY-MM-DD")
+
+
+def _day(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date written YYYY-MM-DD") from None
+
+
+def _store(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--store",
+        metavar="URL",
+        default=os.environ.get(snapshots_command.STORE_VARIABLE),
+        help=f"the folder that holds the snapshots (default: {snapshots_command.STORE_VARIABLE})",
+    )
+
+
+def _seed(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default: %(default)s)")
+
+
+def _timezone(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--timezone",
+        default="UTC",
+        metavar="ZONE",
+        help="the shop's, for hours and weekdays (default: %(default)s)",
+    )
+
+
+def _language(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--lang", choices=LANGUAGES, default="en", help="of what is printed (default: %(default)s)")

@@ -1,0 +1,65 @@
+"""Clusters to personas: each persona gets the cluster that lies nearest to its archetype."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import rankdata
+
+from segmentation.model.clusters import sizeable
+from segmentation.personas import AXES, PERSONAS
+
+
+@dataclass(frozen=True)
+class Naming:
+    """The persona of each cluster (an index into PERSONAS), and how far each persona's clients are from its archetype.
+
+    `positions` places the clusters on the four axes, shape (clusters, 4).
+    """
+
+    persona_of_cluster: np.ndarray
+    fit: np.ndarray
+    positions: np.ndarray
+
+
+def ranks(clients: pa.Table) -> np.ndarray:
+    """Return each client's percentile rank on the four axes, shape (clients, 4); 1 is best."""
+
+    def percentile(values: np.ndarray) -> np.ndarray:
+        return (rankdata(values) - 0.5) / len(values)
+
+    def column(name: str) -> np.ndarray:
+        return np.asarray(clients[name].to_numpy(), dtype=np.float64)
+
+    activity = percentile(column("number_of_views_7m")) + percentile(column("number_of_sessions_7m"))
+    return np.column_stack(
+        [
+            percentile(-column("days_since_last_purchase")),
+            percentile(column("count_products_7m")),
+            percentile(column("total_purchase_value")),
+            percentile(activity),
+        ]
+    )
+
+
+def name_clusters(ranks: np.ndarray, labels: np.ndarray, k: int) -> Naming:
+    """Give each cluster a persona: all personas are given, and clusters left over join their nearest one.
+
+    Only sizeable clusters found a persona, as long as there are enough of them.
+    """
+    positions = np.stack([ranks[labels == cluster].mean(axis=0) for cluster in range(k)])
+    archetypes = np.array([[persona.archetype[axis] for axis in AXES] for persona in PERSONAS])
+    distances = np.linalg.norm(archetypes[:, None] - positions[None], axis=2)
+    sizes = np.bincount(labels, minlength=k)
+    founders = np.flatnonzero(sizeable(sizes))
+    if len(founders) < len(PERSONAS):
+        founders = np.arange(k)
+    given, chosen = linear_sum_assignment(distances[:, founders])
+    persona_of_cluster = distances.argmin(axis=0)
+    persona_of_cluster[founders[chosen]] = given
+    fit = [
+        np.average(distances[persona, own], weights=sizes[own])
+        for persona, own in ((p, persona_of_cluster == p) for p in range(len(PERSONAS)))
+    ]
+    return Naming(persona_of_cluster, np.array(fit), positions)

@@ -1,0 +1,89 @@
+"""How good the model is, on clients that its tree has not seen."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import (
+    accuracy_score,
+    adjusted_rand_score,
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
+
+from segmentation.model.clusters import nearest, subset
+from segmentation.model.tree import Tree
+from segmentation.personas import PERSONA_NAMES
+
+BOOTSTRAPS, BOOTSTRAP_CLIENTS = 10, 20_000
+
+
+def evaluate_tree(tree: Tree, X: np.ndarray, personas: np.ndarray) -> dict[str, Any]:
+    """Compare the tree's answers on held-out clients with the personas of their clusters."""
+    shares = tree.shares[tree.apply(X)]
+    answers = shares.argmax(axis=1)
+    every = range(len(PERSONA_NAMES))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        personas, answers, labels=list(every), zero_division=0.0
+    )
+    dummy = DummyClassifier(strategy="most_frequent").fit(X, personas).predict(X)
+    return {
+        "clients": len(X),
+        "accuracy": float(accuracy_score(personas, answers)),
+        "macro_f1": float(f1_score(personas, answers, average="macro", labels=list(every), zero_division=0.0)),
+        "by_persona": {
+            name: {
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "auc": _auc(personas == i, shares[:, i]),
+                "support": int(support[i]),
+            }
+            for i, name in enumerate(PERSONA_NAMES)
+        },
+        "confusion_matrix": confusion_matrix(personas, answers, labels=list(every)).tolist(),
+        "baseline": {
+            "strategy": "the most frequent persona for everyone",
+            "accuracy": float(accuracy_score(personas, dummy)),
+            "macro_f1": float(f1_score(personas, dummy, average="macro", zero_division=0.0)),
+        },
+    }
+
+
+def _auc(positive: np.ndarray, share: np.ndarray) -> float | None:
+    """Return the area under the ROC curve, one persona against the rest; None when only one of both occurs."""
+    return float(roc_auc_score(positive, share)) if 0 < positive.sum() < len(positive) else None
+
+
+def explanation_cost(points: np.ndarray, clusters: np.ndarray, answers: np.ndarray, personas: np.ndarray) -> float:
+    """Return how much wider the personas are as the tree gives them than as their clusters do.
+
+    The ratio, less one, of the sums of squared distances to each group's own mean; the "price of
+    explainability" of Moshkovitz, Dasgupta, Rashtchian and Frost (ICML 2020), taken over personas.
+    """
+    return _spread(points, answers) / max(_spread(points, personas[clusters]), 1e-12) - 1
+
+
+def _spread(points: np.ndarray, groups: np.ndarray) -> float:
+    return sum(
+        float(np.square(points[groups == g] - points[groups == g].mean(axis=0)).sum()) for g in np.unique(groups)
+    )
+
+
+def stability(points: np.ndarray, centres: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
+    """Cluster bootstrap samples anew and compare with the model: adjusted Rand index, 1 when nothing changes."""
+    points = subset(points, BOOTSTRAP_CLIENTS, rng)
+    labels = nearest(points, centres)
+    scores = []
+    for _ in range(BOOTSTRAPS):
+        drawn = points[rng.integers(len(points), size=len(points))]
+        again = KMeans(len(centres), n_init=3, random_state=int(rng.integers(2**31))).fit(drawn)
+        scores.append(float(adjusted_rand_score(labels, nearest(points, again.cluster_centers_))))
+    return {
+        "bootstraps": BOOTSTRAPS,
+        "mean": float(np.mean(scores)),
+        "standard_deviation": float(np.std(scores, ddof=1)),
+    }

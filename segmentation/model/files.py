@@ -1,0 +1,76 @@
+"""The fitted model as JSON: numbers only, so that loading one never executes code."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segmentation.errors import BadInputError
+from segmentation.model.inputs import INPUT_NAMES, INPUTS
+from segmentation.model.space import Space
+from segmentation.model.tree import Tree
+from segmentation.personas import PERSONA_NAMES
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Model:
+    """All that assigning needs; `persona_of_cluster` and the tree's answers are indices into PERSONAS."""
+
+    space: Space
+    centres: np.ndarray
+    persona_of_cluster: np.ndarray
+    tree: Tree
+
+
+def dump(model: Model) -> dict[str, bytes]:
+    """Return the model's files by name."""
+    clusters = {
+        "format": FORMAT,
+        "inputs": INPUT_NAMES,
+        "mean": model.space.mean.tolist(),
+        "scale": model.space.scale.tolist(),
+        "components": model.space.components.tolist(),
+        "explained_variance": model.space.explained.tolist(),
+        "centres": model.centres.tolist(),
+        "persona_of_cluster": [PERSONA_NAMES[i] for i in model.persona_of_cluster],
+    }
+    tree = {
+        "format": FORMAT,
+        "personas": PERSONA_NAMES,
+        "features": [{"name": c.name, "kind": c.kind, "words": c.words, "one": c.one, "none": c.none} for c in INPUTS],
+        "nodes": {
+            "feature": model.tree.feature.tolist(),
+            "threshold": model.tree.threshold.tolist(),
+            "left": model.tree.left.tolist(),
+            "right": model.tree.right.tolist(),
+            "persona": model.tree.persona.tolist(),
+            "confidence": model.tree.confidence.tolist(),
+            "shares": model.tree.shares.tolist(),
+        },
+    }
+    return {"clusters.json": _encode(clusters), "tree.json": _encode(tree)}
+
+
+def load(files: dict[str, bytes]) -> Model:
+    """Return the model in files that `dump` made; raise BadInputError for any other."""
+    try:
+        clusters, tree = json.loads(files["clusters.json"]), json.loads(files["tree.json"])
+        if clusters["format"] != FORMAT or tuple(clusters["inputs"]) != INPUT_NAMES:
+            raise BadInputError("The model was made for other client columns, or by another version.")
+        nodes = {name: np.array(values) for name, values in tree["nodes"].items()}
+        space = Space(*(np.array(clusters[n]) for n in ("mean", "scale", "components", "explained_variance")))
+        return Model(
+            space,
+            np.array(clusters["centres"]),
+            np.array([PERSONA_NAMES.index(name) for name in clusters["persona_of_cluster"]]),
+            Tree(*(nodes[n] for n in ("feature", "threshold", "left", "right", "shares"))),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise BadInputError("The model cannot be read: it is damaged or not whole.") from error
+
+
+def _encode(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True).encode()
