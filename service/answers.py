@@ -45,9 +45,7 @@ class Snapshot:
 
     @cached_property
     def _before(self) -> list[bytes]:
-        return [
-            _members({"persona": p["name"], "label": p["label"], "emoji": p["emoji"]}) for p in self.personas
-        ]
+        return [_members({"persona": p["name"], "label": p["label"], "emoji": p["emoji"]}) for p in self.personas]
 
     @cached_property
     def _after(self) -> list[bytes]:

@@ -1,11 +1,12 @@
 """The Flask application: routes, one handler for what goes wrong, one log line a request."""
 
-import secrets
 import time
 from collections.abc import Callable
+from random import getrandbits
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import HTTPException
 
 from service.log import JsonLog, described
@@ -18,8 +19,19 @@ _ID = "menagerie.request_id"
 _STARTED = "menagerie.started_s"
 
 
+class _NoSessions(SessionInterface):
+    """Nothing is remembered between requests, so one empty session does for all."""
+
+    _none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:  # noqa: ARG002 (the interface's)
+        return self._none
+
+
 class App(Flask):
-    """A Flask application that logs errors without what the caller sent."""
+    """A Flask application without sessions that logs errors without what the caller sent."""
+
+    session_interface = _NoSessions()
 
     def __init__(self, log: JsonLog) -> None:
         super().__init__("service", static_folder=None)
@@ -33,35 +45,30 @@ class App(Flask):
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Give the request an id and a beginning, then answer it."""
         environ[_STARTED] = time.perf_counter()
-        environ[_ID] = secrets.token_hex(8)
+        environ[_ID] = f"{getrandbits(64):016x}"
         return super().wsgi_app(environ, start_response)
 
+    def process_response(self, response: Response) -> Response:
+        """Name the request in its answer, and log it; this is the one thing done after every request."""
+        environ, rule = request.environ, request.url_rule
+        response.headers.add("X-Request-ID", environ[_ID])
+        self.log.request(
+            environ[_ID],
+            environ["REQUEST_METHOD"],
+            rule.rule if rule else "unmatched",
+            response.status_code,
+            (time.perf_counter() - environ[_STARTED]) * 1000,
+        )
+        return response
 
-def create_app(
-    provider: Provider, settings: Settings, log: JsonLog, clock: Callable[[], float] = time.time
-) -> Flask:
+
+def create_app(provider: Provider, settings: Settings, log: JsonLog, clock: Callable[[], float] = time.time) -> Flask:
     """Build the application; `clock` gives the seconds since 1970."""
     app = App(log)
     Routes(provider, settings, clock).add_to(app)
-    app.after_request(lambda response: _end(response, log))
     app.register_error_handler(ProblemError, _explain)
     app.register_error_handler(HTTPException, _explain)
     return app
-
-
-def _end(response: Response, log: JsonLog) -> Response:
-    environ = request.environ
-    request_id = environ[_ID]
-    response.headers.add("X-Request-ID", request_id)
-    rule = request.url_rule
-    log.request(
-        request_id,
-        environ["REQUEST_METHOD"],
-        rule.rule if rule else "unmatched",
-        response.status_code,
-        (time.perf_counter() - environ[_STARTED]) * 1000,
-    )
-    return response
 
 
 def _explain(error: Exception) -> Response:

@@ -72,9 +72,7 @@ def open_tree(file: Path) -> Tree:
     if model["format"] != _FORMAT:
         raise ValueError(f"{file.name} is not of format {_FORMAT}")
     return Tree(
-        features=tuple(
-            Feature(f["name"], f["kind"], f["words"], f.get("one", f["words"])) for f in model["features"]
-        ),
+        features=tuple(Feature(f["name"], f["kind"], f["words"], f.get("one", f["words"])) for f in model["features"]),
         **{name: tuple(model["nodes"][name]) for name in ("feature", "threshold", "left", "right")},
     )
 

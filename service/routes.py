@@ -1,8 +1,9 @@
 """The routes: each reads a request, asks the snapshot, and answers."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
 
 from flask import Flask, Response, request
 
@@ -18,6 +19,9 @@ from service.problems import (
 from service.provider import Provider
 from service.settings import Settings
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 DAY_S = 86_400
 _USER_ID = re.compile(r"-?[0-9]{1,19}")
 _LEAST_ID, _MOST_ID = -(2**63), 2**63 - 1
@@ -26,6 +30,15 @@ _HTML = "text/html; charset=utf-8"
 _OFFLINE_PAGE = (
     "default-src 'none'; img-src data:; font-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 )
+
+
+class Answer(Response):
+    """A whole answer, sent as it is: its headers are complete and its body is bytes."""
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Skip what a response does for bodies and headers that may still change."""
+        start_response(self.status, self.headers.to_wsgi_list())
+        return () if environ["REQUEST_METHOD"] == "HEAD" else cast(list[bytes], self.response)
 
 
 class Routes:
@@ -121,8 +134,8 @@ class Routes:
             ("Cache-Control", self._cache_control),
         ]
         if "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(tag):
-            return Response(status=304, headers=headers[1:])
-        return Response(body, headers=headers)
+            return Answer(status=304, headers=headers[1:])
+        return Answer(body, headers=headers)
 
 
 def _fresh(body: bytes, content_type: str = _JSON) -> Response:

@@ -65,9 +65,7 @@ def bind(settings: Settings) -> socket.socket:
         listener.bind(address)
     except OSError as error:
         listener.close()
-        raise StartError(
-            f"Cannot listen at {settings.host} port {settings.port}: {error.strerror}."
-        ) from error
+        raise StartError(f"Cannot listen at {settings.host} port {settings.port}: {error.strerror}.") from error
     return listener
 
 

@@ -37,12 +37,8 @@ class Settings:
         45, "From how many days after its as-of date a snapshot is called stale.", least=0, most=36_500
     )
     cache_s: int = _setting(60, "For how many seconds a caller may keep an answer.", least=0, most=31_536_000)
-    grace_s: int = _setting(
-        30, "For how many seconds open requests may finish when stopped.", least=0, most=3600
-    )
-    log_level: str = _setting(
-        "info", "The least grave lines to log.", choices=("debug", "info", "warning", "error")
-    )
+    grace_s: int = _setting(30, "For how many seconds open requests may finish when stopped.", least=0, most=3600)
+    log_level: str = _setting("info", "The least grave lines to log.", choices=("debug", "info", "warning", "error"))
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:

@@ -60,9 +60,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         request_id = secrets.token_hex(8)
         log = JsonLog(self.cfg.loglevel)
         error = {"exception": described(exc)} if ours else {"reason": type(exc).__name__}
-        log.event(
-            "error" if ours else "warning", "failed", request_id=request_id, status=int(status), **error
-        )
+        log.event("error" if ours else "warning", "failed", request_id=request_id, status=int(status), **error)
         try:
             client.sendall(_raw_problem(int(status), request_id))
         except OSError as gone:

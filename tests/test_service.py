@@ -1,0 +1,361 @@
+"""The service answers from the snapshot, exactly; whatever goes wrong is a problem that says so."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from snapshots import CLIENTS, MODEL, client, contents, publish_small
+
+from segmentation.columns import NAMES
+from segmentation.snapshot import publish
+from segmentation.store import open_store
+from service.app import create_app
+from service.log import JsonLog
+from service.provider import Provider
+from service.reasons import open_tree
+from service.settings import BadSettingError, Settings, read_settings
+
+MAY_2020 = datetime(2020, 5, 2, 12, tzinfo=UTC).timestamp()
+
+
+class Service:
+    """The application over a store, with clocks that tests move."""
+
+    def __init__(self, store: Path) -> None:
+        self.now_s, self.uptime_s = MAY_2020, 1.0
+        self.lines: list[bytes] = []
+        self.log = JsonLog("info", self.lines.append)
+        settings = Settings(store=str(store), max_age_days=45)
+        provider = Provider(store, self.log, lambda: self.uptime_s, lambda work: work())
+        self.app: Flask = create_app(provider, settings, self.log, lambda: self.now_s)
+        self.http: FlaskClient = self.app.test_client()
+
+    def get(self, path: str, **headers: str) -> Any:
+        return self.http.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def logged(self) -> list[dict[str, Any]]:
+        self.log.flush()
+        return [json.loads(line) for lines in self.lines for line in lines.splitlines()]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def snapshot(store: Path) -> str:
+    return publish_small(store)
+
+
+@pytest.fixture
+def service(store: Path, snapshot: str) -> Service:  # noqa: ARG001 (published first)
+    return Service(store)
+
+
+def fox(snapshot: str) -> dict[str, Any]:
+    return {
+        "user_id": 512363741,
+        "persona": "fox",
+        "label": {"en": "Fox", "fr": "Renard"},
+        "emoji": "🦊",
+        "confidence": 0.75,
+        "cluster": 3,
+        "advice": {
+            "en": "Target: few campaigns, premium ones.",
+            "fr": "Cibler : peu de campagnes, haut de gamme.",
+        },
+        "as_of": "2020-04-30",
+        "snapshot": snapshot,
+    }
+
+
+def test_segment(service: Service, snapshot: str) -> None:
+    answer = service.get("/segment/512363741")
+    headers = dict(answer.headers)
+    assert len(headers.pop("X-Request-ID")) == 16
+    assert headers == {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(answer.data)),
+        "ETag": f'"{snapshot}"',
+        "Cache-Control": "private, max-age=60",
+    }
+    assert (answer.status_code, list(answer.json)) == (200, list(fox(snapshot)))
+    assert answer.json == fox(snapshot)
+
+
+def test_every_client_is_found_and_no_other(service: Service) -> None:
+    for row in CLIENTS:
+        answer = service.get(f"/segment/{row['user_id']}").json
+        assert {key: answer[key] for key in ("user_id", "persona", "cluster", "confidence")} == {
+            key: row[key] for key in ("user_id", "persona", "cluster", "confidence")
+        }
+        assert service.get(f"/segment/{row['user_id'] + 1}").status_code == 404
+
+
+def test_segment_with_features_and_reasons(service: Service, snapshot: str) -> None:
+    answer = service.get("/segment/512363741?include=reasons,features")
+    row = client(0, "fox", days_since_last_purchase=60, count_products_2m=0, avg_price_2m=None, preferred_brand=None)
+    features = {name: row[name] for name in NAMES if name != "user_id"} | {"last_purchase": "2020-04-29T10:11:12Z"}
+    assert answer.json == fox(snapshot) | {
+        "features": features,
+        "reasons": {
+            "en": ["last purchase 60 days ago, at least 22 and at most 90"],
+            "fr": ["dernier achat il y a 60 jours, au moins 22 et au plus 90"],
+        },
+    }
+    assert answer.headers["ETag"] == f'"{snapshot}+features+reasons"'
+
+
+@pytest.mark.parametrize(
+    ("user_id", "en", "fr"),
+    [
+        (
+            7,
+            ["last purchase 12 days ago, at most 21", "1,234.50 spent in 7 months, more than 800.00"],
+            ["dernier achat il y a 12 jours, au plus 21", "1\u202f234,50 dépensés en 7 mois, plus de 800,00"],
+        ),
+        (
+            -5,
+            [
+                "last purchase 1 day ago, at most 21",
+                "10.00 spent in 7 months, at most 800.00",
+                "1 item bought in 7 months, at most 1",
+            ],
+            [
+                "dernier achat il y a 1 jour, au plus 21",
+                "10,00 dépensés en 7 mois, au plus 800,00",
+                "1 article acheté en 7 mois, au plus 1",
+            ],
+        ),
+    ],
+)
+def test_reasons(service: Service, user_id: int, en: list[str], fr: list[str]) -> None:
+    assert service.get(f"/segment/{user_id}?include=reasons").json["reasons"] == {"en": en, "fr": fr}
+
+
+def test_reasons_stay_true_when_a_threshold_has_no_cents(tmp_path: Path) -> None:
+    model = json.loads(json.dumps(MODEL))
+    model["nodes"]["threshold"][1] = 799.995
+    (tmp_path / "tree.json").write_text(json.dumps(model))
+    values = {"days_since_last_purchase": 0, "total_purchase_value": 800.0, "count_products_7m": 1}
+    assert open_tree(tmp_path / "tree.json").reasons(values) == {
+        "en": ["last purchase 0 days ago, at most 21", "800.00 spent in 7 months, more than 799.99"],
+        "fr": ["dernier achat il y a 0 jour, au plus 21", "800,00 dépensés en 7 mois, plus de 799,99"],
+    }
+
+
+def test_not_modified(service: Service, snapshot: str) -> None:
+    answer = service.get("/segment/7", If_None_Match=f'W/"{snapshot}"')
+    assert (answer.status_code, answer.data) == (304, b"")
+    assert answer.headers["ETag"] == f'"{snapshot}"'
+    assert service.get("/segment/7", If_None_Match='"2020-03-31-000000000000"').status_code == 200
+    assert service.get("/segment/8", If_None_Match=f'"{snapshot}"').status_code == 404
+
+
+def test_stale_past_the_set_age(service: Service) -> None:
+    last_fresh_s = datetime(2020, 6, 14, 23, 59, 59, tzinfo=UTC).timestamp()  # 45 days after April 30
+    service.now_s = last_fresh_s
+    assert "stale" not in service.get("/segment/7").json
+    fresh = service.get("/segment/7").headers["ETag"]
+    service.now_s = last_fresh_s + 1
+    for path in ("/segment/7", "/personas", "/personas/owl", "/snapshot"):
+        assert service.get(path).json["stale"] is True
+    assert service.get("/segment/7").headers["ETag"] != fresh
+    assert service.get("/readyz").status_code == 200
+
+
+def problem(kind: str, title: str, status: int, detail: str, instance: str) -> dict[str, Any]:
+    return {"type": kind, "title": title, "status": status, "detail": detail, "instance": instance}
+
+
+def told(answer: Any) -> dict[str, Any]:
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    body: dict[str, Any] = answer.json
+    assert (body.pop("request_id"), body["status"]) == (answer.headers["X-Request-ID"], answer.status_code)
+    return body
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "1.0", "+1", "1 ", "%201", "1%00", "٣", "²", "1e3", "0x1", "--1", "9223372036854775808", "1" * 400]
+)
+def test_a_user_id_that_is_no_integer(service: Service, text: str) -> None:
+    body = told(service.get(f"/segment/{text}"))
+    body.pop("instance")
+    assert body == {
+        "type": "urn:menagerie:bad-user-id",
+        "title": "The user id is not an integer",
+        "status": 400,
+        "detail": "A user id is a 64-bit integer in the digits 0 to 9.",
+    }
+
+
+@pytest.mark.parametrize("text", ["9223372036854775807", "-9223372036854775808", "0", "-0"])
+def test_an_unknown_client(service: Service, text: str) -> None:
+    assert told(service.get(f"/segment/{text}")) == problem(
+        "urn:menagerie:unknown-client",
+        "Unknown client",
+        404,
+        "The snapshot of 2020-04-30 has no such client.",
+        f"/segment/{text}",
+    )
+
+
+def test_other_problems(service: Service) -> None:
+    assert told(service.get("/segment/7?include=features,shoe_size")) == problem(
+        "urn:menagerie:bad-include",
+        "Unknown include",
+        400,
+        "include takes features and reasons, separated by a comma.",
+        "/segment/7",
+    )
+    assert told(service.get("/personas/wolf")) == problem(
+        "urn:menagerie:unknown-persona",
+        "Unknown persona",
+        404,
+        "The personas are lion, bear, squirrel, fox, beaver, owl, tortoise.",
+        "/personas/wolf",
+    )
+    nowhere = problem("about:blank", "Not Found", 404, "Nothing matches the given URI.", "/a%20b/c")
+    assert told(service.get("/a b/c")) == nowhere
+    refused = service.http.delete("/segment/7")
+    assert refused.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert told(refused)["status"] == 405
+
+
+def test_a_fault_of_ours_tells_nothing_but_its_request_id(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("512363741")
+
+    monkeypatch.setattr("service.answers.Snapshot.segment", fail)
+    answer = service.get("/segment/512363741")
+    detail = "Something failed on our side; the request_id leads to it in our log."
+    assert told(answer) == problem("about:blank", "Internal Server Error", 500, detail, "/segment/512363741")
+    (line,) = (line for line in service.logged() if line["level"] == "error")
+    assert line["request_id"] == answer.headers["X-Request-ID"]
+    assert line["exception"]["type"] == "KeyError"
+    assert line["exception"]["frames"][-1].endswith(" fail")
+    assert "512363741" not in json.dumps(service.logged())
+
+
+def test_personas(service: Service, snapshot: str) -> None:
+    dated = {"as_of": "2020-04-30", "snapshot": snapshot}
+    expected = json.loads(json.dumps(contents().personas))
+    assert service.get("/personas").json == {"personas": expected, **dated}
+    assert service.get("/personas/owl").json == expected[5] | dated
+
+
+def test_snapshot(service: Service, snapshot: str) -> None:
+    assert service.get("/snapshot").json == {
+        "id": snapshot,
+        "created_at": "2020-05-01T06:30:00Z",
+        "age_days": 2,
+        "counts": {"clients": 4, "events": 40},
+        "metrics": {"silhouette": 0.25},
+        "as_of": "2020-04-30",
+        "snapshot": snapshot,
+    }
+
+
+def test_pages(service: Service, snapshot: str) -> None:
+    report = service.get("/report")
+    assert report.data == b"<!doctype html><title>Report</title>"
+    assert report.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert f"Snapshot {snapshot}: 4 clients as of 2020-04-30." in service.get("/").text
+
+
+def test_without_a_snapshot_then_with_one(store: Path) -> None:
+    service = Service(store)
+    for path in ("/readyz", "/segment/7", "/personas", "/snapshot", "/report"):
+        assert told(service.get(path)) == problem(
+            "urn:menagerie:no-snapshot",
+            "No snapshot",
+            503,
+            "The service has no snapshot to answer from yet.",
+            path,
+        )
+    assert service.get("/healthz").json == {"status": "alive"}
+    assert "There is no snapshot to answer from yet." in service.get("/").text
+    snapshot = publish_small(store)
+    assert service.get("/readyz").status_code == 503  # it looks once a second
+    service.uptime_s += 1
+    assert service.get("/readyz").json == {"status": "ready", "snapshot": snapshot}
+
+
+def flipped(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "lookup/answers.npy", "model/tree.json", "clients.parquet"])
+def test_a_damaged_snapshot_is_refused(store: Path, snapshot: str, name: str) -> None:
+    flipped(store / "snapshots" / snapshot / name)
+    service = Service(store)
+    assert service.get("/readyz").status_code == 503
+    refusals = [line for line in service.logged() if line["message"] == "snapshot refused"]
+    assert [(line["snapshot"], name in line["reason"]) for line in refusals] == [(snapshot, True)]
+
+
+def changed(service: Service, change: Callable[[], object]) -> int:
+    """Make a change, let a second pass, and return how many clients the snapshot served has then."""
+    change()
+    service.uptime_s += 1
+    clients: int = service.get("/snapshot").json["counts"]["clients"]
+    return clients
+
+
+def test_the_snapshot_follows_current_but_not_into_a_damaged_one(store: Path, service: Service) -> None:
+    assert changed(service, lambda: None) == 4
+    one = contents(client(1, "owl"))
+    other = publish(one, open_store(str(store)), datetime(2020, 5, 2, tzinfo=UTC))
+    assert changed(service, lambda: None) == 1
+    assert changed(service, lambda: publish_small(store)) == 4
+    flipped(store / "snapshots" / other / "lookup" / "user_id.npy")
+    current = store / "snapshots" / "CURRENT"
+    assert changed(service, lambda: current.write_text(other)) == 4
+    assert service.get("/readyz").status_code == 200
+    assert changed(service, lambda: current.write_text("../elsewhere")) == 4
+
+
+def test_requests_are_logged_by_route_and_without_user_ids(service: Service) -> None:
+    service.get("/segment/512363741?include=features")
+    service.get("/segment/512363742")
+    service.get("/nowhere/512363741")
+    service.http.open("/segment/512363741", method="M512363741")
+    requests = [line for line in service.logged() if line["message"] == "request"]
+    assert [(line["method"], line["route"], line["status"]) for line in requests] == [
+        ("GET", "/segment/<user_id>", 200),
+        ("GET", "/segment/<user_id>", 404),
+        ("GET", "unmatched", 404),
+        ("other", "unmatched", 405),
+    ]
+    assert "51236374" not in json.dumps(requests)
+
+
+def test_settings() -> None:
+    settings = read_settings(["--port", "9000"], {"MENAGERIE_PORT": "9001", "MENAGERIE_MAX_AGE_DAYS": "7"})
+    assert settings == Settings(port=9000, max_age_days=7)
+    assert (Settings().host, Settings().port, Settings().workers) == ("127.0.0.1", 8000, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (["--port", "eighty"], {}, "--port must be a whole number from 0 to 65535, not 'eighty'."),
+        ([], {"MENAGERIE_WORKERS": "0"}, "MENAGERIE_WORKERS must be a whole number from 1 to 256, not '0'."),
+        ([], {"MENAGERIE_LOG_LEVEL": "loud"}, "MENAGERIE_LOG_LEVEL must be one of debug, info, warning, error"),
+        ([], {"MENAGERIE_HOST": ""}, "MENAGERIE_HOST must not be empty."),
+        (["--store", "s3://bucket/x"], {}, "--store must be a folder, not 's3://bucket/x'."),
+    ],
+)
+def test_bad_settings(arguments: list[str], environment: dict[str, str], told: str) -> None:
+    with pytest.raises(BadSettingError) as error:
+        read_settings(arguments, environment)
+    assert str(error.value).startswith(told)
