@@ -70,9 +70,7 @@ def stock(clients: int, seed: int) -> Catalogue:
     weight = np.array([k.pull for k in KINDS])[kind] / (rank + 2.0) ** _ZIPF
     slots = _slots(band_of(price), kind * len(BRAND_NAMES) + brand, weight)
     return Catalogue(
-        product_id=1_000_000
-        + number * 250
-        + (draw(key(seed, "product"), number) % np.uint64(250)).astype(np.int64),
+        product_id=1_000_000 + number * 250 + (draw(key(seed, "product"), number) % np.uint64(250)).astype(np.int64),
         category=np.where(_evenly(rank, kind, NULL_CATEGORY), kind + len(CODES), kind).astype(np.int16),
         brand=np.where(_evenly(rank + 7, kind, NULL_BRAND), -1, brand).astype(np.int16),
         price=price,
@@ -99,9 +97,7 @@ def _brands(kind: Ints, chance: Floats) -> Ints:
     for code, of_kind in enumerate(KINDS):
         names = BRANDS[of_kind.code.partition(".")[0]]
         mine = kind == code
-        brand[mine] = np.array([number[name] for name in names])[
-            (chance[mine] ** 2 * len(names)).astype(np.int64)
-        ]
+        brand[mine] = np.array([number[name] for name in names])[(chance[mine] ** 2 * len(names)).astype(np.int64)]
     return brand
 
 

@@ -13,9 +13,7 @@ _DEFAULT = {field.name: field.default for field in fields(Shop)}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments to its parser."""
-    parser.add_argument(
-        "out", type=Path, metavar="OUT", help="Folder to write into; it must be new or empty."
-    )
+    parser.add_argument("out", type=Path, metavar="OUT", help="Folder to write into; it must be new or empty.")
     parser.add_argument(
         "--clients",
         type=int,
@@ -52,7 +50,5 @@ def run(args: argparse.Namespace) -> int:
     shop = Shop(**{name: getattr(args, name) for name in _DEFAULT})
     show = reporter()
     summary = simulate(shop, args.out, show)
-    show.say(
-        f"{summary.events:,} events of {summary.users:,} users ({summary.clients:,} clients): {args.out}"
-    )
+    show.say(f"{summary.events:,} events of {summary.users:,} users ({summary.clients:,} clients): {args.out}")
     return 0

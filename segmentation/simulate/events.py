@@ -102,7 +102,6 @@ def _products(visits: Visits, catalogue: Catalogue, seed: int, items: _Items) ->
     taste = draw(key(seed, "taste"), visits.user.astype(np.int64)) % np.uint64(SLOTS)
     aside = (items.word >> np.uint64(32)).astype(np.uint32).view(np.int32) * np.float32(2.0**-31)
     slot = (
-        taste.astype(np.int32)[items.session]
-        + (aside * aside * aside * np.float32(SLOTS / 2)).astype(np.int32)
+        taste.astype(np.int32)[items.session] + (aside * aside * aside * np.float32(SLOTS / 2)).astype(np.int32)
     ) % SLOTS
     return np.asarray(catalogue.slots[band * SLOTS + slot], np.int32)

@@ -42,7 +42,7 @@ class ParquetFile:
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._writer = pq.ParquetWriter(
             path, schema, compression="snappy", dictionary_pagesize_limit=_SESSIONS_PAGE, store_schema=False,
-            use_dictionary=_REPEATING,  # type: ignore[arg-type]
+            use_dictionary=_REPEATING,
         )  # fmt: skip
 
     def write(self, table: pa.Table) -> None:

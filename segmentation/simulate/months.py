@@ -46,9 +46,7 @@ def _day_weights() -> Floats:
 
 
 _DAYS_BY_TRAFFIC = np.floor(_positions(_day_weights(), 1 << 16)).astype(np.int64)
-_SECONDS_BY_TRAFFIC = np.floor(_positions(np.array(_HOUR_WEIGHTS, np.float64), 1 << 16) * 3600).astype(
-    np.int64
-)
+_SECONDS_BY_TRAFFIC = np.floor(_positions(np.array(_HOUR_WEIGHTS, np.float64), 1 << 16) * 3600).astype(np.int64)
 
 
 def busy_day(uniform: Floats) -> Ints:

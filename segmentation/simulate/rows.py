@@ -1,7 +1,5 @@
 """Events as an Arrow table in the raw schema, or as the text of the raw files."""
 
-from typing import Any, TypeAlias
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -18,8 +16,6 @@ from segmentation.simulate.draws import Ints, Words, mix
 from segmentation.simulate.events import TYPES, Events
 from segmentation.simulate.months import DAY_S, DAYS, FIRST_DAY, REFILED_FROM_S
 from segmentation.simulate.population import user_id
-
-Column: TypeAlias = "pa.Array[Any]"
 
 NAMES = (
     "event_time",
@@ -46,15 +42,15 @@ def as_table(events: Events, catalogue: Catalogue) -> pa.Table:
     brand = catalogue.brand[events.product]
     price = np.where(events.priced, catalogue.price[events.product], 0.0)
     columns = (
-        _column(_EPOCH + events.second.astype("m8[s]")).cast(pa.timestamp("us")),
-        pa.DictionaryArray.from_arrays(_column(events.type), list(TYPES)),
-        _column(catalogue.product_id[events.product]),
-        _column(CATEGORY_IDS[category]),
+        pa.array(_EPOCH + events.second.astype("m8[s]")).cast(pa.timestamp("us")),
+        pa.DictionaryArray.from_arrays(pa.array(events.type), list(TYPES)),
+        pa.array(catalogue.product_id[events.product]),
+        pa.array(CATEGORY_IDS[category]),
         _dictionary(named, CODES),
         _dictionary(brand, BRAND_NAMES),
-        _column(price),
-        _column(user_id(events.user.astype(np.int64))),
-        pa.DictionaryArray.from_arrays(_column(events.session), uuids(events.words)),
+        pa.array(price),
+        pa.array(user_id(events.user.astype(np.int64))),
+        pa.DictionaryArray.from_arrays(pa.array(events.session), uuids(events.words)),
     )
     return pa.table(dict(zip(NAMES, columns, strict=True)))
 
@@ -64,15 +60,15 @@ def as_text(table: pa.Table) -> pa.Table:
     second = (table["event_time"].to_numpy() - _EPOCH).astype("m8[s]").astype(np.int64)
     cents = np.rint(table["price"].to_numpy() * 100).astype(np.int64)
     prices, which = np.unique(cents, return_inverse=True)
-    words = _column([f"{price // 100}.{price % 100:02d}" for price in prices.tolist()])
+    words = pa.array([f"{price // 100}.{price % 100:02d}" for price in prices.tolist()])
     text = {
         name: column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
-    return pa.table(text | {"event_time": _times(second), "price": words.take(_column(which))})
+    return pa.table(text | {"event_time": _times(second), "price": words.take(pa.array(which))})
 
 
-def uuids(words: Words) -> Column:
+def uuids(words: Words) -> pa.Array:
     """Return a random-looking UUID (version 4) for each word; different words give different UUIDs."""
     low = mix(words ^ np.uint64(0xA5A5A5A5A5A5A5A5))
     raw = np.stack([words, low], axis=1).astype(">u8").view(np.uint8)
@@ -93,16 +89,11 @@ def _category(events: Events, catalogue: Catalogue) -> npt.NDArray[np.int16]:
     return np.where(refiled, np.int16(REFILED_CODE), category)
 
 
-def _dictionary(index: npt.NDArray[np.int16], names: tuple[str, ...]) -> Column:
-    return pa.DictionaryArray.from_arrays(_column(index, mask=index < 0), list(names))
+def _dictionary(index: npt.NDArray[np.int16], names: tuple[str, ...]) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(index, mask=index < 0), list(names))
 
 
-def _column(values: Any, mask: npt.NDArray[np.bool_] | None = None) -> Column:
-    column: Column = pa.array(values, mask=mask)
-    return column
-
-
-def _times(second: Ints) -> Column:
+def _times(second: Ints) -> pa.Array:
     text = np.empty((len(second), 23), np.uint8)
     text[:, :11] = _DATES.view(np.uint8).reshape(-1, 11)[second // DAY_S]
     text[:, 11:19] = _TIMES.view(np.uint8).reshape(-1, 8)[second % DAY_S]
@@ -110,9 +101,9 @@ def _times(second: Ints) -> Column:
     return _fixed_width(text)
 
 
-def _fixed_width(text: npt.NDArray[np.uint8]) -> Column:
+def _fixed_width(text: npt.NDArray[np.uint8]) -> pa.Array:
     n, width = text.shape
     offsets = np.arange(0, (n + 1) * width, width, dtype=np.int32)
     return pa.Array.from_buffers(
-        pa.string(), n, [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(text.tobytes())]
+        pa.string(), n, [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(text))]
     )

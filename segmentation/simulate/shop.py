@@ -8,7 +8,7 @@ from segmentation.errors import WrongUsageError
 Format = Literal["csv.gz", "csv", "parquet"]
 FORMATS: tuple[str, ...] = get_args(Format)
 
-VISITORS_PER_CLIENT = round((15_639_803 - 2_064_899) / 2_064_899, 2)
+VISITORS_PER_CLIENT = round((15_639_803 - 2_064_899) / 2_064_899, 3)
 """The real shop's users without a purchase for each one with."""
 
 MOST_USERS = 2**31 - 1
@@ -46,9 +46,7 @@ class Shop:
                 value = getattr(self, name.replace("-", "_"))
                 raise WrongUsageError(f"{name} must be {words}, not {value}.")
         if self.users > MOST_USERS:
-            raise WrongUsageError(
-                f"clients and visitors together must be at most {MOST_USERS:,}, not {self.users:,}."
-            )
+            raise WrongUsageError(f"clients and visitors together must be at most {MOST_USERS:,}, not {self.users:,}.")
 
     @property
     def users(self) -> int:

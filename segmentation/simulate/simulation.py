@@ -60,9 +60,7 @@ def _claim(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
 
 
-def _write_month(
-    visits: Visits, catalogue: Catalogue, shop: Shop, path: Path, pool: ThreadPoolExecutor
-) -> int:
+def _write_month(visits: Visits, catalogue: Catalogue, shop: Shop, path: Path, pool: ThreadPoolExecutor) -> int:
     """Write a month; return the number of rows."""
     rows = 0
     schema = as_table(expand(visits.take(slice(0)), catalogue, shop.seed), catalogue).schema
