@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 STORE ?= store
+SAMPLE_AS_OF := 2020-04-30
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.ready
@@ -15,8 +16,9 @@ help: ## Show this list
 
 setup: $(DEV_STAMP) ## Make .venv with everything, development tools included
 
-run: $(RUN_STAMP) ## Segment the bundled sample and serve it on PORT (8000)
-	@PYTHON=$(BIN)/python PORT=$(PORT) STORE=$(STORE) sh data/run.sh
+run: $(STORE)/snapshots/CURRENT ## Segment the bundled sample and serve it on PORT (8000)
+	@$(BIN)/python -m segmentation personas --store $(STORE) --url http://127.0.0.1:$(PORT)
+	@exec $(BIN)/python -m service --store $(STORE) --port $(PORT)
 
 test: $(DEV_STAMP) ## Run the tests
 	$(BIN)/python -m pytest
@@ -42,6 +44,11 @@ lock: $(DEV_STAMP) ## Compile requirements*.txt from pyproject.toml
 
 clean: ## Remove what the other commands made
 	rm -rf $(VENV) $(STORE) build .pytest_cache .mypy_cache .ruff_cache
+
+# The sample's snapshot is made once, and again when the sample changes.
+$(STORE)/snapshots/CURRENT: $(wildcard data/*.csv.gz) | $(RUN_STAMP)
+	$(BIN)/python -m segmentation run --events data --as-of $(SAMPLE_AS_OF) --store $(STORE) >/dev/null
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

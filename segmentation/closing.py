@@ -15,7 +15,7 @@ HEADINGS = {
 }
 CAPTION = {
     "en": "Last purchase (days ago), items and value (7 months): the median client of each persona.",
-    "fr": "Dernier achat (jours), articles et valeur (7 mois) : client médian de chaque persona. CA : chiffre d’affaires.",
+    "fr": "Dernier achat (jours), articles et valeur (7 mois) : client médian par persona. CA : chiffre d’affaires.",
 }
 
 

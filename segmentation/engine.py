@@ -13,19 +13,20 @@ from segmentation.errors import MenagerieError
 
 @contextmanager
 def connect(
-    scratch: Path | None = None, memory_limit: str | None = None, threads: int | None = None
+    scratch: Path | None = None, memory_limit: str | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database in memory that spills into `scratch` (the system's own when None) and cleans up.
 
-    `memory_limit` is a size as DuckDB writes it (`800MB`); None leaves 80 % of the machine's memory.
+    `memory_limit` is a size as DuckDB writes it (`800MB`), by default MENAGERIE_MEMORY_LIMIT or 80 % of the
+    machine's memory; MENAGERIE_THREADS sets the threads, by default one a processor.
     """
     with TemporaryDirectory(prefix="menagerie-", dir=scratch, ignore_cleanup_errors=True) as spill:
         config = {"temp_directory": spill, "preserve_insertion_order": "false"}
         memory_limit = memory_limit or os.environ.get("MENAGERIE_MEMORY_LIMIT")
         if memory_limit:
             config["memory_limit"] = memory_limit
-        if threads:
-            config["threads"] = str(threads)
+        if threads := os.environ.get("MENAGERIE_THREADS"):
+            config["threads"] = threads
         try:
             connection = duckdb.connect(config=config)
         except duckdb.Error as error:

@@ -10,10 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segmentation import columns, definitions, engine
+from segmentation import events as event
 from segmentation.engine import quoted
 from segmentation.errors import BadInputError, MenagerieError
 from segmentation.ingest import is_ingested, month_files
 from segmentation.windows import utc_offsets, windows
+
+EVENTS = ibis.table(ibis.Schema.from_pyarrow(event.SCHEMA), name="events")
+"""What the definition is written against; each engine puts its own events under the name."""
 
 MONEY_TOLERANCE = 1e-9
 """Relative; an average is one division away from the exact sum."""
@@ -43,13 +47,10 @@ def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", m
     files = _files(events, span.months)
     try:
         with engine.connect(out.parent, memory_limit) as connection:
-            database = ibis.duckdb.from_connection(connection)
-            expression = definitions.clients(database.read_parquet(files), span, offsets)
+            connection.execute(f"CREATE TEMP VIEW events AS FROM read_parquet([{', '.join(map(quoted, files))}])")
+            query = ibis.to_sql(definitions.clients(EVENTS, span, offsets), dialect="duckdb")
             draft = out.with_name(f".{out.name}.tmp")
-            connection.execute(
-                f"COPY ({ibis.to_sql(expression, dialect='duckdb')} ORDER BY user_id) TO {quoted(draft)}"
-                " (FORMAT parquet, COMPRESSION zstd)"
-            )
+            connection.execute(f"COPY ({query} ORDER BY user_id) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd)")
             rows = _check(connection, draft, as_of)
             draft.replace(out)
     except (duckdb.Error, OSError) as error:
@@ -72,11 +73,11 @@ def read_clients(path: Path) -> pa.Table:
         raise BadInputError(f"{path.name} is no client table: {engine.first_line(error)}.") from error
 
 
-def _files(events: Path, months: list[str]) -> list[str]:
+def _files(events: Path, months: list[str]) -> list[Path]:
     if not is_ingested(events):
         raise BadInputError(f"{events.name} is no folder of ingested events; make one with `segmentation ingest`.")
     available = month_files(events)
-    files = [str(available[month]) for month in months if month in available]
+    files = [available[month] for month in months if month in available]
     if not files:
         raise BadInputError(
             f"There are no events from {months[0]} to {months[-1]};"

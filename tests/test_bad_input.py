@@ -1,0 +1,256 @@
+"""Whatever is wrong is told in a sentence, with the right exit code, and the old snapshot goes on being served."""
+
+import gzip
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from shared_data import missing
+
+HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
+GOOD = "2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acme,9.99,33,s1"
+AS_OF = "2020-04-30"
+
+
+class Told(NamedTuple):
+    """How a command ended, and the last line it said."""
+
+    exit_code: int
+    sentence: str
+
+
+def segmentation(*arguments: object) -> Told:
+    """Run the command line and check what holds for every failure: a sentence, and no traceback."""
+    command = [sys.executable, "-m", "segmentation", *map(str, arguments)]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MENAGERIE_")}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    lines = done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+    assert not [line for line in lines if line.lstrip().startswith("File ")]
+    assert done.stderr.count("segmentation: ") <= 1
+    assert all(line.isprintable() for line in lines)
+    return Told(done.returncode, lines[-1] if lines else "")
+
+
+def published(store: Path) -> dict[str, bytes]:
+    """Return every file that a reader of the store would look at."""
+    whole = [manifest.parent for manifest in store.glob("snapshots/*/manifest.json")]
+    files = [store / "snapshots" / "CURRENT", *(path for folder in whole for path in folder.rglob("*"))]
+    return {str(path.relative_to(store)): path.read_bytes() for path in files if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of raw events that can be segmented."""
+    raw = tmp_path_factory.mktemp("shop") / "raw"
+    assert segmentation("simulate", raw, "--clients", 400, "--seed", 1).exit_code == 0
+    return raw
+
+
+@pytest.fixture(scope="module")
+def served(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one snapshot, published and current."""
+    store = tmp_path_factory.mktemp("served") / "store"
+    told = segmentation("run", "--events", shop, "--as-of", AS_OF, "--store", store)
+    assert told.exit_code == 0, told.sentence
+    return store
+
+
+@pytest.fixture
+def store(served: Path) -> Iterator[Path]:
+    """The served store, which no failing command may change."""
+    before = published(served)
+    assert "snapshots/CURRENT" in before
+    yield served
+    assert published(served) == before
+
+
+# Files that cannot be read
+
+
+def empty(folder: Path) -> None:
+    (folder / "shop.csv").write_bytes(b"")
+
+
+def header_only(folder: Path) -> None:
+    (folder / "shop.csv").write_text(HEADER + "\n")
+
+
+def wrong_header(folder: Path) -> None:
+    (folder / "shop.csv").write_text("when,what\n1,2\n")
+
+
+def rubbish(folder: Path) -> None:
+    (folder / "shop.csv").write_bytes(bytes(range(256)) * 64)
+
+
+def rubbish_as_gzip(folder: Path) -> None:
+    (folder / "shop.csv.gz").write_bytes(bytes(range(256)) * 64)
+
+
+def rubbish_as_parquet(folder: Path) -> None:
+    (folder / "shop.parquet").write_bytes(bytes(range(256)) * 64)
+
+
+def gzip_cut_short(folder: Path) -> None:
+    (folder / "shop.csv.gz").write_bytes(gzip.compress(f"{HEADER}\n{GOOD}\n".encode())[:-12])
+
+
+def no_events(folder: Path) -> None:
+    (folder / "README.md").write_text("not events")
+
+
+def rejects_only(folder: Path) -> None:
+    (folder / "shop.csv").write_text(f"{HEADER}\nbroken\n")
+
+
+BROKEN = [
+    empty,
+    header_only,
+    wrong_header,
+    rubbish,
+    rubbish_as_gzip,
+    rubbish_as_parquet,
+    gzip_cut_short,
+    no_events,
+    rejects_only,
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda make: make.__name__)
+def test_events_that_cannot_be_read(tmp_path: Path, store: Path, broken: Callable[[Path], None]) -> None:
+    broken(tmp_path)
+    told = segmentation("run", "--events", tmp_path, "--as-of", AS_OF, "--store", store)
+    assert told.exit_code == 3
+    assert told.sentence.endswith(".")
+    named = [path.name for path in tmp_path.glob("shop.*")] if broken not in (header_only, rejects_only) else []
+    assert all(name in told.sentence for name in named)
+
+
+def test_one_broken_file_among_good_ones(tmp_path: Path, store: Path, shop: Path) -> None:
+    gzip_cut_short(tmp_path)
+    told = segmentation("run", "--events", shop, tmp_path / "shop.csv.gz", "--as-of", AS_OF, "--store", store)
+    assert told.exit_code == 3
+    assert "shop.csv.gz" in told.sentence
+
+
+@pytest.mark.parametrize("command", ["run", "ingest", "features"])
+def test_missing_events(tmp_path: Path, store: Path, command: str) -> None:
+    rest = {
+        "run": ("--as-of", AS_OF, "--store", store),
+        "ingest": ("--out", tmp_path / "out"),
+        "features": ("--as-of", AS_OF, "--out", tmp_path / "clients.parquet"),
+    }
+    told = segmentation(command, "--events", tmp_path / "nowhere.csv", *rest[command])
+    assert told.exit_code == 3
+    assert "nowhere.csv" in told.sentence
+    assert not (tmp_path / "clients.parquet").exists()
+
+
+def test_as_of_before_all_events(shop: Path, store: Path) -> None:
+    told = segmentation("run", "--events", shop, "--as-of", "2001-01-31", "--store", store)
+    assert told.exit_code == 3
+    assert told.sentence.endswith(".")
+
+
+def test_too_few_clients_for_seven_personas(tmp_path: Path, store: Path) -> None:
+    assert segmentation("simulate", tmp_path / "raw", "--clients", 40, "--seed", 1).exit_code == 0
+    told = segmentation("run", "--events", tmp_path / "raw", "--as-of", AS_OF, "--store", store)
+    assert told.exit_code == 4
+    assert "40" in told.sentence
+
+
+# Wrong usage
+
+
+@pytest.mark.parametrize("as_of", ["yesterday", "2020-02-30", "30/04/2020", ""])
+def test_as_of_that_is_no_date(shop: Path, store: Path, as_of: str) -> None:
+    told = segmentation("run", "--events", shop, "--as-of", as_of, "--store", store)
+    assert told.exit_code == 2
+    assert "--as-of" in told.sentence
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("frobnicate",),
+        ("run",),
+        ("run", "--events", "x.csv"),
+        ("run", "--colour", "blue"),
+        ("features", "--engine", "abacus"),
+        ("export", "--persona", "unicorn"),
+        ("simulate",),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage(store: Path, arguments: tuple[str, ...]) -> None:
+    told = segmentation(*arguments)
+    assert store
+    assert told.exit_code == 2
+    assert told.sentence
+
+
+def test_a_time_zone_that_is_none(shop: Path, store: Path) -> None:
+    zone = ("--timezone", "Europe/Atlantis")
+    told = segmentation("run", "--events", shop, "--as-of", AS_OF, "--store", store, *zone)
+    assert told.exit_code == 2
+    assert "Europe/Atlantis" in told.sentence
+
+
+# Stores that cannot be written
+
+
+@contextmanager
+def small_disk(folder: Path, content: Path, room: int) -> Iterator[Path]:
+    """A disk of its own, with `content` on it and `room` bytes to spare."""
+    folder.mkdir()
+    size = sum(path.stat().st_size + 8192 for path in content.rglob("*")) + room
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        missing("a small disk cannot be mounted by this user")
+    try:
+        yield Path(shutil.copytree(content, folder / "store"))
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk(tmp_path: Path, served: Path, shop: Path) -> None:
+    with small_disk(tmp_path / "disk", served, room=16_384) as store:
+        before = published(store)
+        told = segmentation("run", "--events", shop, "--as-of", "2020-04-29", "--store", store)
+        assert told.exit_code == 1
+        assert told.sentence.endswith(".")
+        assert published(store) == before
+
+
+def test_a_read_only_store(tmp_path: Path, served: Path, shop: Path) -> None:
+    with small_disk(tmp_path / "disk", served, room=1_000_000) as store:
+        subprocess.run(["mount", "-o", "remount,ro", tmp_path / "disk"], check=True)
+        before = published(store)
+        told = segmentation("run", "--events", shop, "--as-of", "2020-04-29", "--store", store)
+        assert told.exit_code == 1
+        assert told.sentence.endswith(".")
+        assert published(store) == before
+
+
+def test_a_store_below_a_file(tmp_path: Path, shop: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    told = segmentation("run", "--events", shop, "--as-of", AS_OF, "--store", tmp_path / "file" / "store")
+    assert told.exit_code in (1, 3)
+    assert told.sentence.endswith(".")
+    assert (tmp_path / "file").read_text() == "not a folder"
+
+
+def test_a_disk_full_of_events(tmp_path: Path, shop: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    with small_disk(tmp_path / "disk", tmp_path / "nothing", room=40_960) as folder:
+        told = segmentation("ingest", "--events", shop, "--out", folder / "out")
+        assert told.exit_code == 1
+        assert told.sentence.endswith(".")

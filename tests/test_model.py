@@ -1,0 +1,244 @@
+"""The model's parts against independent definitions, and its promises: one row alone, and no code in files."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.metrics import silhouette_score
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from segmentation.assign import assign
+from segmentation.columns import DAY_TIMES, SCHEMA, WEEKDAYS
+from segmentation.errors import BadInputError, QualityGateError
+from segmentation.fit import Fitted, fit
+from segmentation.model.archetypes import name_clusters
+from segmentation.model.clusters import choose, silhouette, sizeable
+from segmentation.model.files import dump, load
+from segmentation.model.inputs import AXIS_OF, INPUT_NAMES, INPUTS, matrix, unskew
+from segmentation.model.rules import rules
+from segmentation.model.space import VARIANCE_KEPT, fit_space
+from segmentation.model.tree import LEAF, fit_tree
+from segmentation.personas import AXES, PERSONA_NAMES, PERSONAS
+
+# Seven kinds of client: days since the last purchase, items, value, views.
+KINDS = [
+    (5, 9, 3000, 120),
+    (20, 12, 500, 60),
+    (70, 2, 30, 20),
+    (75, 2, 2500, 18),
+    (25, 5, 700, 400),
+    (140, 2, 300, 4),
+    (200, 1, 900, 3),
+]
+
+
+def some_clients(per_kind: int, seed: int = 0) -> pa.Table:
+    """Make clients of seven kinds, as a plain table of the 24 columns."""
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, Any]] = []
+    for days, items, value, views in KINDS:
+        for _ in range(per_kind):
+            age = max(0, int(rng.normal(days, 3)))
+            bought, spent = 1 + rng.poisson(items - 1), value * np.exp(rng.normal(0, 0.15))
+            seen = 1 + rng.poisson(views)
+            row: dict[str, Any] = dict.fromkeys(SCHEMA.names, 0)
+            for months, reach in ((2, 61), (5, 152), (7, 213)):
+                inside = age < reach
+                row |= {
+                    f"number_of_views_{months}m": seen * inside,
+                    f"number_of_carts_{months}m": bought * inside,
+                    f"number_of_sessions_{months}m": (1 + seen // 5) * inside,
+                    f"count_products_{months}m": bought * inside,
+                    f"avg_price_{months}m": spent / bought if inside else None,
+                }
+            row |= {
+                "user_id": len(rows) + 1,
+                "last_purchase": 1_580_000_000_000_000,
+                "days_since_last_purchase": age,
+                "cart_abandonments": int(rng.poisson(seen / 20)),
+                "total_purchase_value": spent,
+                "preferred_brand": None,
+                "preferred_category": "shoes",
+                "most_active_time": DAY_TIMES[0],
+                "most_active_day": WEEKDAYS[0],
+            }
+            rows.append(row)
+    return pa.table({name: [row[name] for row in rows] for name in SCHEMA.names}).cast(SCHEMA)
+
+
+@pytest.fixture(scope="module")
+def clients() -> pa.Table:
+    return some_clients(120)
+
+
+@pytest.fixture(scope="module")
+def fitted(clients: pa.Table) -> Fitted:
+    return fit(clients, seed=1)
+
+
+def test_space_is_the_pca_of_standardised_columns_weighted_by_axis(clients: pa.Table) -> None:
+    X = matrix(clients)
+    space = fit_space(X)
+    weights = np.array([1 / np.sqrt(sum(a == axis for a in AXIS_OF.values())) for axis in AXIS_OF.values()])
+    standardised = StandardScaler().fit_transform(unskew(X)) * weights
+    oracle = PCA(svd_solver="full").fit(standardised)
+    kept = len(space.components)
+    np.testing.assert_allclose(space.explained, oracle.explained_variance_ratio_, atol=1e-9)
+    np.testing.assert_allclose(np.abs(space.components), np.abs(oracle.components_[:kept]), atol=1e-6)
+    np.testing.assert_allclose(np.abs(space.project(X)), np.abs(oracle.transform(standardised)[:, :kept]), atol=1e-6)
+    assert space.explained[: kept - 1].sum() < VARIANCE_KEPT <= space.explained[:kept].sum()
+
+
+def test_constant_columns_carry_no_weight(clients: pa.Table) -> None:
+    X = matrix(clients)
+    X[:, INPUT_NAMES.index("number_of_views_2m")] = 0
+    assert np.isfinite(fit_space(X).project(X)).all()
+
+
+def test_silhouette_estimate_agrees_with_the_exact_one() -> None:
+    rng = np.random.default_rng(3)
+    sizes = (4000, 1500, 60)
+    points = np.concatenate([rng.normal(centre, 1, (n, 2)) for centre, n in zip((0, 4, 9), sizes, strict=True)])
+    labels = np.repeat([0, 1, 2], sizes)
+    estimate = silhouette(points, labels, rng)
+    exact = silhouette_score(points, labels)
+    assert estimate.mean == pytest.approx(exact, abs=0.01)
+    assert abs(estimate.mean - exact) < 4 * estimate.standard_error
+    assert estimate.sizeable == 3
+
+
+def test_the_chosen_k_is_the_best_from_seven_sizeable_clusters_up(fitted: Fitted) -> None:
+    curve = fitted.metrics["silhouette"]
+    allowed = [s for s in curve["by_k"] if s["sizeable"] >= 7]
+    assert curve["chosen_k"] == max(allowed, key=lambda s: s["mean"])["k"]
+    assert [s["k"] for s in curve["by_k"]] == list(range(2, 13))
+    assert choose([], least=7) is None
+
+
+def test_a_handful_of_odd_clients_is_no_sizeable_cluster() -> None:
+    assert sizeable(np.array([5000, 24, 26, 7])).tolist() == [True, False, True, False]
+
+
+def test_each_persona_gets_the_cluster_at_its_archetype_and_the_rest_join_the_nearest() -> None:
+    archetypes = np.array([[persona.archetype[axis] for axis in AXES] for persona in PERSONAS])
+    ranks = np.repeat(np.vstack([archetypes, archetypes[3] + 0.01]), 100, axis=0)
+    labels = np.repeat(np.arange(8), 100)
+    naming = name_clusters(ranks, labels, 8)
+    assert naming.persona_of_cluster.tolist() == [0, 1, 2, 3, 4, 5, 6, 3]
+    assert naming.fit[3] == pytest.approx(0.01)
+    assert naming.fit[[0, 1, 2, 4, 5, 6]] == pytest.approx(0)
+
+
+def test_tree_answers_like_the_one_it_was_copied_from(clients: pa.Table) -> None:
+    X = matrix(clients)
+    personas = np.repeat(np.arange(7), 120)
+    tree, validation = fit_tree(X, personas, np.random.default_rng(0))
+    learnt = DecisionTreeClassifier(max_leaf_nodes=len(tree.leaves), min_samples_leaf=5, random_state=0).fit(
+        X, personas
+    )
+    answers = tree.persona[tree.apply(X)]
+    assert (answers == learnt.predict(X)).mean() > 0.99
+    assert len(tree.leaves) <= 32
+    assert {size["leaves"] for size in validation} == {7, 8, 10, 12, 14, 16, 20, 24, 28, 32}
+
+
+def test_cuts_are_whole_days_whole_counts_and_cents(fitted: Fitted) -> None:
+    tree = fitted.model.tree
+    for feature, cut in zip(tree.feature, tree.threshold, strict=True):
+        if feature != LEAF:
+            digits = 2 if INPUTS[feature].kind == "money" else 0
+            assert cut == round(cut, digits)
+
+
+def test_rules_say_exactly_which_clients_reach_a_leaf(clients: pa.Table, fitted: Fitted) -> None:
+    X = matrix(clients)
+    leaves = fitted.model.tree.apply(X)
+    for rule in rules(fitted.model.tree):
+        inside = np.ones(len(X), dtype=bool)
+        for feature, (low, high) in rule.bounds.items():
+            inside &= (X[:, feature] > low) & (X[:, feature] <= high)
+        assert (inside == (leaves == rule.leaf)).all()
+        assert rule.say("en")
+        assert rule.say("fr")
+
+
+def test_every_kind_is_found_and_the_tree_beats_the_baseline(clients: pa.Table, fitted: Fitted) -> None:
+    held_out = fitted.metrics["held_out"]
+    assert held_out["accuracy"] > 0.95
+    assert held_out["baseline"]["accuracy"] < 0.2
+    assert held_out["clients"] == sum(p["support"] for p in held_out["by_persona"].values())
+    assert held_out["clients"] == np.array(held_out["confusion_matrix"]).sum()
+    assert held_out["clients"] == pytest.approx(clients.num_rows / 5, abs=4)
+    assert all(p["auc"] > 0.9 for p in held_out["by_persona"].values())
+    kinds = assign(fitted.model, clients)["persona"].to_pylist()
+    expected = ("lion", "bear", "squirrel", "fox", "beaver", "owl", "tortoise")
+    for i, persona in enumerate(expected):
+        own = kinds[120 * i : 120 * (i + 1)]
+        assert own.count(persona) > 110, persona
+
+
+def test_one_client_alone_gets_the_same_answer_as_in_the_batch(clients: pa.Table, fitted: Fitted) -> None:
+    batch = assign(fitted.model, clients)
+    alone = [assign(fitted.model, clients.slice(i, 1)) for i in range(clients.num_rows)]
+    assert pa.concat_tables(alone).equals(batch)
+
+
+def test_one_client_alone_has_the_same_coordinates_to_the_last_bit(clients: pa.Table, fitted: Fitted) -> None:
+    X = matrix(clients)
+    together = fitted.model.space.project(X)
+    assert all((fitted.model.space.project(X[i : i + 1])[0] == together[i]).all() for i in range(len(X)))
+
+
+def test_a_model_read_back_is_the_same_model(clients: pa.Table, fitted: Fitted) -> None:
+    files = dump(fitted.model)
+    assert dump(load(files)) == files
+    assert assign(load(files), clients).equals(assign(fitted.model, clients))
+
+
+def test_model_files_are_json_of_numbers_and_words_only(fitted: Fitted) -> None:
+    def leaves(value: object) -> set[type]:
+        if isinstance(value, dict):
+            return set().union(*map(leaves, value.values())) if value else set()
+        if isinstance(value, list):
+            return set().union(*map(leaves, value)) if value else set()
+        return {type(value)}
+
+    for content in dump(fitted.model).values():
+        assert leaves(json.loads(content)) <= {int, float, str, type(None)}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("tree.json", b"\x80\x04not json"), ("clusters.json", b"{}"), ("tree.json", b'{"nodes": {}}')],
+)
+def test_a_damaged_model_is_refused(fitted: Fitted, name: str, content: bytes) -> None:
+    with pytest.raises(BadInputError):
+        load(dump(fitted.model) | {name: content})
+
+
+def test_the_same_clients_and_seed_give_the_same_model(clients: pa.Table, fitted: Fitted) -> None:
+    again = fit(clients, seed=1)
+    assert dump(again.model) == dump(fitted.model)
+    assert again.metrics == fitted.metrics
+
+
+def test_forty_clients_are_not_split_in_seven() -> None:
+    with pytest.raises(QualityGateError, match="35 clients cannot be split in seven honestly"):
+        fit(some_clients(5), seed=0)
+
+
+def test_clients_that_are_all_alike_are_not_split() -> None:
+    one = some_clients(1).slice(0, 1)
+    with pytest.raises(QualityGateError, match="too much alike"):
+        fit(pa.concat_tables([one] * 200), seed=0)
+
+
+def test_personas_are_the_seven_in_order() -> None:
+    assert PERSONA_NAMES == ("lion", "bear", "squirrel", "fox", "beaver", "owl", "tortoise")
+    for persona in PERSONAS:
+        assert set(persona.label) == set(persona.traits) == set(persona.advice) == {"en", "fr"}
+        assert set(persona.archetype) == set(AXES)

@@ -1,0 +1,158 @@
+"""The whole story: the same inputs give the same snapshot, planted behaviours come back, kills leave no trace."""
+
+import csv
+import gzip
+import json
+import multiprocessing
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from shared_data import MULTICATEGORY, RETAIL, bundled, shared
+from sklearn.metrics import adjusted_rand_score
+
+from segmentation.catalog import check
+from segmentation.pipeline import Outcome, Run, run
+from segmentation.progress import SILENT
+from segmentation.simulate import Shop, simulate
+from segmentation.simulate.behaviours import BEHAVIOURS
+from segmentation.store import open_store
+
+AS_OF = date(2020, 4, 30)
+NOW = datetime(2020, 5, 1, tzinfo=UTC)
+EXPECTED_PERSONA = {behaviour.name: behaviour.persona for behaviour in BEHAVIOURS}
+
+
+def truth(folder: Path) -> dict[int, str]:
+    with gzip.open(folder / "truth" / "behaviours.csv.gz", "rt") as file:
+        return {int(row["user_id"]): row["behaviour"] for row in csv.DictReader(file)}
+
+
+def personas_of(store: Path, snapshot_id: str) -> dict[int, str]:
+    table = pq.read_table(store / "snapshots" / snapshot_id / "clients.parquet", columns=["user_id", "persona"])
+    return dict(zip(table["user_id"].to_pylist(), table["persona"].to_pylist(), strict=True))
+
+
+def metrics_of(store: Path, snapshot_id: str) -> dict[str, Any]:
+    metrics: dict[str, Any] = json.loads((store / "snapshots" / snapshot_id / "metrics.json").read_text())
+    return metrics
+
+
+@pytest.fixture(scope="module")
+def separable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Outcome]:
+    folder = tmp_path_factory.mktemp("separable")
+    simulate(Shop(clients=4000, seed=11, visitors_per_client=0.3, browsing=0.5, overlap=0.0), folder / "shop", SILENT)
+    outcome = run(Run([folder / "shop"], AS_OF, str(folder / "store")), SILENT, NOW)
+    return folder / "shop", folder / "store", outcome
+
+
+def test_planted_behaviours_are_recovered(separable: tuple[Path, Path, Outcome]) -> None:
+    shop, store, outcome = separable
+    planted, found = truth(shop), personas_of(store, outcome.snapshot_id)
+    assert found.keys() == planted.keys()
+    users = sorted(planted)
+    assert adjusted_rand_score([planted[u] for u in users], [found[u] for u in users]) >= 0.90
+
+
+def test_every_persona_lands_on_the_behaviour_it_describes(separable: tuple[Path, Path, Outcome]) -> None:
+    shop, store, outcome = separable
+    planted, found = truth(shop), personas_of(store, outcome.snapshot_id)
+    for behaviour, persona in EXPECTED_PERSONA.items():
+        answers = Counter(found[user] for user, its in planted.items() if its == behaviour)
+        assert answers.most_common(1)[0][0] == persona, (behaviour, answers)
+
+
+def test_the_tree_is_small_and_right_on_clients_it_has_not_seen(separable: tuple[Path, Path, Outcome]) -> None:
+    _, store, outcome = separable
+    metrics = metrics_of(store, outcome.snapshot_id)
+    assert metrics["tree"]["leaves"] <= 32
+    assert metrics["held_out"]["accuracy"] >= 0.95
+    assert metrics["held_out"]["macro_f1"] >= 0.95
+
+
+def test_sizes_and_revenue_add_up(separable: tuple[Path, Path, Outcome]) -> None:
+    _, store, outcome = separable
+    table = pq.read_table(store / "snapshots" / outcome.snapshot_id / "clients.parquet")
+    assert sum(p["clients"] for p in outcome.personas) == table.num_rows
+    assert sum(p["share"] for p in outcome.personas) == pytest.approx(1)
+    assert sum(p["revenue_share"] for p in outcome.personas) == pytest.approx(1)
+    assert sum(p["revenue"] for p in outcome.personas) == pytest.approx(sum(table["total_purchase_value"].to_pylist()))
+
+
+def sample_run(store: Path, files: list[Path], **environment: str) -> str:
+    command = [sys.executable, "-m", "segmentation", "run", "--as-of", "2020-04-30", "--store", str(store)]
+    subprocess.run(
+        [*command, "--events", *map(str, files)], check=True, env=os.environ | environment, capture_output=True
+    )
+    return (store / "snapshots" / "CURRENT").read_text().strip()
+
+
+def test_threads_and_the_order_of_files_do_not_change_the_snapshot(tmp_path: Path) -> None:
+    files = bundled()
+    one = sample_run(tmp_path / "one", files, MENAGERIE_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    shuffled = random.Random(5).sample(files, len(files))
+    many = sample_run(tmp_path / "many", shuffled, MENAGERIE_THREADS="4", OMP_NUM_THREADS="4")
+    assert one == many
+
+
+def test_raw_and_ingested_events_give_the_same_snapshot(tmp_path: Path) -> None:
+    one = run(Run(bundled(), AS_OF, str(tmp_path / "raw")), SILENT, NOW)
+    (ingested,) = (tmp_path / "raw" / "ingested").iterdir()
+    other = run(Run([ingested], AS_OF, str(tmp_path / "again")), SILENT, datetime(2021, 1, 1, tzinfo=UTC))
+    assert one.snapshot_id == other.snapshot_id
+
+
+@pytest.mark.parametrize(
+    ("name", "as_of", "clients"), [(MULTICATEGORY, "2019-10-01", 193), (RETAIL, "2010-12-09", 3684)]
+)
+def test_real_shops_are_segmented(tmp_path: Path, name: str, as_of: str, clients: int) -> None:
+    outcome = run(Run([shared(name)], date.fromisoformat(as_of), str(tmp_path)), SILENT, NOW)
+    assert sum(persona["clients"] for persona in outcome.personas) == clients
+    assert all(persona["clients"] for persona in outcome.personas)
+
+
+KILLS = 50
+FORKS = multiprocessing.get_context("forkserver")
+
+
+def run_again(events: str, store: str, seed: int) -> None:
+    run(Run([Path(events)], AS_OF, store, seed=seed), SILENT, NOW)
+
+
+def test_a_run_killed_at_any_moment_leaves_a_whole_verified_snapshot(tmp_path: Path) -> None:
+    simulate(Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3), tmp_path / "shop", SILENT)
+    store = tmp_path / "store"
+    FORKS.set_forkserver_preload(["segmentation.pipeline"])
+    first = run(Run([tmp_path / "shop"], AS_OF, str(store)), SILENT, NOW)
+    (ingested,) = (store / "ingested").iterdir()
+    begin = time.monotonic()
+    run_again(str(ingested), str(store), 1)
+    usual_s = time.monotonic() - begin
+    served = {first.snapshot_id, check(open_store(str(store))).id}
+    rng, killed = random.Random(7), 0
+    for seed in range(2, 2 + KILLS):
+        # Every third run starts from raw files in a new folder, so that ingest is killed, too.
+        events = tmp_path / "shop" if seed % 3 == 0 else ingested
+        process = FORKS.Process(target=run_again, args=(str(events), str(store), seed))
+        process.start()
+        process.join(rng.uniform(0.3, 1.15) * usual_s)
+        killed += process.is_alive()
+        process.kill()
+        process.join()
+        manifest = check(open_store(str(store)))
+        served.add(manifest.id)
+        assert (store / "snapshots" / "CURRENT").read_text().strip() == manifest.id
+    assert killed >= KILLS / 3, "too few runs were killed in their midst for the test to mean anything"
+    assert len(served) > 2, "no run got through to publishing between the kills"
+    last = run(Run([ingested], AS_OF, str(store), seed=99), SILENT, NOW)
+    assert check(open_store(str(store))).id == last.snapshot_id
+    drafts = [path for path in (store / "snapshots").iterdir() if path.name.startswith(".tmp")]
+    assert drafts == []
