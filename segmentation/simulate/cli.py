@@ -11,6 +11,19 @@ from segmentation.simulate.simulation import simulate
 _DEFAULT = {field.name: field.default for field in fields(Shop)}
 
 
+_NUMBERS = (
+    ("seed", int, "S", "Equal seeds and settings give equal events (default %(default)s)."),
+    (
+        "visitors_per_client",
+        float,
+        "X",
+        "Users who never buy, for each one who does (default %(default)s, as in the real shop).",
+    ),
+    ("browsing", float, "X", "Multiplies the views (default %(default)s, as in the real shop)."),
+    ("overlap", float, "X", "How far the behaviours blur into each other, from 0 to 1 (default %(default)s)."),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments to its parser."""
     parser.add_argument("out", type=Path, metavar="OUT", help="Folder to write into; it must be new or empty.")
@@ -21,27 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="Users who buy something in the seven months; no default.",
     )
+    for name, kind, metavar, words in _NUMBERS:
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, type=kind, default=_DEFAULT[name], metavar=metavar, help=words)
     parser.add_argument(
-        "--seed", type=int, default=_DEFAULT["seed"], metavar="S",
-        help="Equal seeds and settings give equal events (default %(default)s).",
-    )  # fmt: skip
-    parser.add_argument(
-        "--visitors-per-client", type=float, default=_DEFAULT["visitors_per_client"], metavar="X",
-        help="Users who never buy, for each one who does (default %(default)s, as in the real shop).",
-    )  # fmt: skip
-    parser.add_argument(
-        "--browsing", type=float, default=_DEFAULT["browsing"], metavar="X",
-        help="Multiplies the views (default %(default)s, as in the real shop).",
-    )  # fmt: skip
-    parser.add_argument(
-        "--overlap", type=float, default=_DEFAULT["overlap"], metavar="X",
-        help="How far the behaviours blur into each other, from 0 to 1 (default %(default)s).",
-    )  # fmt: skip
-    parser.add_argument(
-        "--format",
-        choices=FORMATS,
-        default=_DEFAULT["format"],
-        help="Of the monthly files (default %(default)s).",
+        "--format", choices=FORMATS, default=_DEFAULT["format"], help="Of the monthly files (default %(default)s)."
     )
 
 
