@@ -6,6 +6,7 @@ from random import getrandbits
 from typing import Any
 
 from flask import Flask, Request, Response, request
+from flask.globals import request_ctx
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import HTTPException
 
@@ -50,10 +51,12 @@ class App(Flask):
 
     def process_response(self, response: Response) -> Response:
         """Name the request in its answer, and log it; this is the one thing done after every request."""
-        environ, rule = request.environ, request.url_rule
-        response.headers.add("X-Request-ID", environ[_ID])
+        asked = request_ctx.request  # looked up once: each look through a proxy costs
+        environ, rule = asked.environ, asked.url_rule
+        request_id = environ[_ID]
+        response.headers.add("X-Request-ID", request_id)
         self.log.request(
-            environ[_ID],
+            request_id,
             environ["REQUEST_METHOD"],
             rule.rule if rule else "unmatched",
             response.status_code,

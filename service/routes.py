@@ -64,7 +64,7 @@ class Routes:
     def segment(self, user_id: str) -> Response:
         """Answer who one client is."""
         number = _user_id(user_id)
-        include = _include() if request.query_string else ()
+        include = _include() if request.environ["QUERY_STRING"] else ()
         snapshot = self._snapshot()
         stale = self._is_stale(snapshot)
         body = snapshot.segment(number, include, stale)
@@ -135,7 +135,8 @@ class Routes:
         ]
         if "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(tag):
             return Answer(status=304, headers=headers[1:])
-        return Answer(body, headers=headers)
+        headers.append(("Content-Length", str(len(body))))
+        return Answer([body], headers=headers)
 
 
 def _fresh(body: bytes, content_type: str = _JSON) -> Response:

@@ -57,7 +57,7 @@ def bind(settings: Settings) -> socket.socket:
     """Take the address to listen at, or say why not."""
     try:
         family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise BadSettingError(f"--host {settings.host!r} is no address of this machine.") from error
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

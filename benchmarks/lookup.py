@@ -1,0 +1,227 @@
+"""How fast a lookup is beside a bare Flask route: the same server, load and machine, in alternation.
+
+    python -m benchmarks.lookup [STORE]
+
+The yardstick returns a constant through Flask's own jsonify. Two figures are compared: requests a second, and
+the processor time that the servers spent on one, which the load generator beside them cannot blur.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from flask import Flask
+
+from segmentation.lookup import SEGMENT_SCHEMA
+from segmentation.personas import PERSONAS
+from segmentation.snapshot import Contents, publish
+from segmentation.store import open_store
+from service.app import create_app
+from service.log import JsonLog
+from service.provider import Provider
+from service.server import Server, bind
+from service.settings import Settings
+
+ROUNDS = 30
+ROUND_S = 0.4
+CONNECTIONS = 8
+CLIENTS = 1_000_000
+READY_WITHIN_S = 10.0
+BAR = 0.9
+SETTINGS = Settings(port=0, workers=2)
+
+
+def bare_app() -> Flask:
+    app = Flask("bare")
+
+    @app.get("/constant")
+    def constant() -> dict[str, str]:
+        return {"persona": "fox"}
+
+    return app
+
+
+def lookup_app(store: Path) -> Flask:
+    log = JsonLog(SETTINGS.log_level)
+    provider = Provider(store, log)
+    provider.load()
+    return create_app(provider, SETTINGS, log)
+
+
+@contextmanager
+def served(load_app: Callable[[], Flask]) -> Iterator[tuple[int, int]]:
+    """Serve an application in a process of its own; give its port and process id. Its log is written to a file."""
+    listener = bind(SETTINGS)
+    port = listener.getsockname()[1]
+    pid = os.fork()
+    if pid == 0:
+        with tempfile.TemporaryFile() as log:
+            os.dup2(log.fileno(), sys.stderr.fileno())
+            Server(replace(SETTINGS, port=port), listener, load_app).run()
+        os._exit(1)
+    listener.close()
+    try:
+        _wait_until_ready(port)
+        yield port, pid
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+
+
+def _wait_until_ready(port: int) -> None:
+    deadline = time.monotonic() + READY_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+                ask(connection, b"/healthz")
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise TimeoutError("the server did not start")
+
+
+def send(connection: socket.socket, path: bytes) -> None:
+    connection.sendall(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path)
+
+
+def receive(connection: socket.socket) -> bytes:
+    """Read one answer whole and return its status line."""
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += _more(connection)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    got = len(body)
+    while got < length:
+        got += len(_more(connection))
+    return head.partition(b"\r\n")[0]
+
+
+def _more(connection: socket.socket) -> bytes:
+    part = connection.recv(65_536)
+    if not part:
+        raise ConnectionError("the server hung up")
+    return part
+
+
+def ask(connection: socket.socket, path: bytes) -> bytes:
+    send(connection, path)
+    return receive(connection)
+
+
+def load(port: int, paths: list[bytes]) -> float:
+    """Ask over kept connections, one request at a time on each, and return the answers a second."""
+    connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS)]
+    answered, started = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - started) < ROUND_S:
+        for place, connection in enumerate(connections):
+            send(connection, paths[(answered + place) % len(paths)])
+        for connection in connections:
+            if b" 200 " not in receive(connection):
+                raise ValueError("a request was not answered")
+            answered += 1
+    for connection in connections:
+        connection.close()
+    return answered / elapsed
+
+
+def processor_s(pid: int) -> float:
+    """Return the processor time of a process's children (the workers), in seconds."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    ticks = 0
+    for child in children:
+        ticks += sum(int(field) for field in Path(f"/proc/{child}/stat").read_text().rsplit(")")[1].split()[11:13])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def measure(port: int, pid: int, paths: list[bytes]) -> tuple[float, float]:
+    """Return answers a second, and microseconds of processor time for each."""
+    before = processor_s(pid)
+    rate = load(port, paths)
+    return rate, (processor_s(pid) - before) / (rate * ROUND_S) * 1e6
+
+
+def compare(store: Path) -> float:
+    """Print the medians of both, and return the ratio of requests a second."""
+    snapshot = (store / "snapshots" / "CURRENT").read_text().strip()
+    user_ids = np.load(store / "snapshots" / snapshot / "lookup" / "user_id.npy", mmap_mode="r")
+    chosen = random.Random(7).choices(range(len(user_ids)), k=5000)  # noqa: S311
+    paths = [b"/segment/%d" % user_ids[place] for place in chosen]
+    ours, bare = [], []
+    with served(lambda: lookup_app(store)) as lookup, served(bare_app) as yardstick:
+        measure(*lookup, paths), measure(*yardstick, [b"/constant"])
+        for _ in range(ROUNDS):
+            ours.append(measure(*lookup, paths))
+            bare.append(measure(*yardstick, [b"/constant"]))
+    ratio = statistics.median(mine[0] / theirs[0] for mine, theirs in zip(ours, bare, strict=True))
+    for name, runs in (("lookup", ours), ("bare Flask", bare)):
+        rate, cost = (statistics.median(column) for column in zip(*runs, strict=True))
+        print(f"{name:<12} {rate:8,.0f} requests/s  {cost:6.0f} µs of processor time each")
+    print(f"{len(user_ids):,} clients, median ratio {ratio:.2f} (at least {BAR})")
+    return ratio
+
+
+def synthetic_clients(count: int) -> pa.Table:
+    """Return clients that differ in their id alone; the search does not care for more."""
+    user_ids = pa.array(np.arange(count, dtype=np.int64) * 37 + 500_000_000)
+    values = {pa.int64(): 3, pa.int32(): 12, pa.float64(): 0.5, pa.string(): "fox", pa.bool_(): True}
+    values[pa.timestamp("us")] = datetime(2020, 4, 29)  # noqa: DTZ001 (the column has no zone)
+    columns = [pa.repeat(pa.scalar(values[field.type], field.type), count) for field in list(SEGMENT_SCHEMA)[1:]]
+    return pa.table([user_ids, *columns], schema=SEGMENT_SCHEMA)
+
+
+def publish_synthetic(store: Path) -> None:
+    words = {"en": "{value}", "fr": "{value}"}
+    stump = {
+        "format": 1,
+        "features": [{"name": "days_since_last_purchase", "kind": "days", "words": words}],
+        "nodes": {
+            "feature": [0, -1, -1],
+            "threshold": [21.0, 0.0, 0.0],
+            "left": [1, -1, -1],
+            "right": [2, -1, -1],
+            "persona": [3, 3, 3],
+            "confidence": [1.0, 1.0, 1.0],
+        },
+    }
+    personas = [{**asdict(p), "clients": CLIENTS if p.name == "fox" else 0} for p in PERSONAS]
+    contents = Contents(
+        as_of=date(2020, 4, 30),
+        clients=synthetic_clients(CLIENTS),
+        model_files={"tree.json": json.dumps(stump).encode()},
+        personas=personas,
+        metrics={},
+        report_html="",
+        parameters={},
+    )
+    publish(contents, open_store(str(store)), datetime.now(UTC))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compare, over a store given or over a million synthetic clients; end with 1 below the bar."""
+    parser = argparse.ArgumentParser(description="A lookup beside a bare Flask route.")
+    parser.add_argument("store", nargs="?", type=Path, help="the store to look clients up in")
+    store = parser.parse_args(arguments).store
+    if store is not None:
+        return int(compare(store) < BAR)
+    with tempfile.TemporaryDirectory() as folder:
+        publish_synthetic(Path(folder))
+        return int(compare(Path(folder)) < BAR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""The service as a process: it starts, says why when it cannot, keeps its log clean, and ends when told to."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from snapshots import CLIENTS, publish_small
+
+WITHIN_S = 10.0
+ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])}
+
+
+class Running:
+    """A started service: its port, its process, and its log."""
+
+    def __init__(self, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.port, self.process, self._log = port, process, log
+
+    def get(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=WITHIN_S)
+        connection.request(method, path)
+        answer = connection.getresponse()
+        result = answer.status, dict(answer.getheaders()), answer.read()
+        connection.close()
+        return result
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(WITHIN_S)
+
+    def logged(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + WITHIN_S
+        while time.monotonic() < deadline:
+            try:
+                self.get("/healthz")
+                return
+            except OSError:
+                time.sleep(0.01)
+        raise TimeoutError(self._log.read_text())
+
+
+def start(*arguments: str, stderr: Any = subprocess.PIPE) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen([sys.executable, "-m", "service", *arguments], stderr=stderr, env=ENVIRONMENT)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(store: Path, log: Path) -> Iterator[Running]:
+    port = free_port()
+    with log.open("wb") as stream:
+        process = start("--store", str(store), "--port", str(port), stderr=stream)
+    service = Running(port, process, log)
+    try:
+        service.wait_until_ready()
+        yield service
+    finally:
+        process.kill()
+        process.wait()
+
+
+def refused(*arguments: str) -> tuple[int, str]:
+    process = start(*arguments)
+    _, stderr = process.communicate(timeout=WITHIN_S)
+    return process.returncode, stderr.decode()
+
+
+def test_it_answers_logs_no_user_id_and_ends_when_told_to(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    marks = ("512363741", "512363742", "512363741x")
+    with running(tmp_path, tmp_path / "log") as service:
+        answers = [service.get(f"/segment/{mark}?include=features") for mark in marks]
+        service.get("/segment/512363741", method="POST")
+        service.get("/512363741")
+        with socket.create_connection(("127.0.0.1", service.port), WITHIN_S) as connection:
+            connection.sendall(b"GARBAGE /segment/512363741\r\n\r\n")
+            raw = b"".join(iter(lambda: connection.recv(65_536), b""))
+        assert service.stop() == 0
+    assert [status for status, _, _ in answers] == [200, 404, 400]
+    assert [set(headers) - {"Date", "Connection", "Content-Length"} for _, headers, _ in answers] == [
+        {"Content-Type", "ETag", "Cache-Control", "X-Request-ID"},
+        {"Content-Type", "Cache-Control", "X-Request-ID"},
+        {"Content-Type", "Cache-Control", "X-Request-ID"},
+    ]
+    assert raw.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert json.loads(raw.partition(b"\r\n\r\n")[2])["status"] == 400
+    routes = [(line["route"], line["status"]) for line in service.logged() if line["message"] == "request"]
+    for expected in (("/segment/<user_id>", 200), ("/segment/<user_id>", 404), ("/segment/<user_id>", 400)):
+        assert expected in routes
+    assert "51236374" not in (tmp_path / "log").read_text()
+
+
+def test_it_starts_without_a_snapshot_and_picks_one_up(tmp_path: Path) -> None:
+    with running(tmp_path, tmp_path / "log") as service:
+        assert service.get("/readyz")[0] == 503
+        snapshot = publish_small(tmp_path)
+        deadline = time.monotonic() + WITHIN_S
+        while service.get("/readyz")[0] == 503 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert json.loads(service.get("/readyz")[2]) == {"status": "ready", "snapshot": snapshot}
+
+
+def test_a_port_in_use_is_told_in_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        told = refused("--store", str(tmp_path), "--port", str(port))
+    assert told == (1, f"menagerie: Cannot listen at 127.0.0.1 port {port}: Address already in use.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--workers", "many"), "--workers must be a whole number from 1 to 256, not 'many'."),
+        (("--host", "a..b"), "--host 'a..b' is no address of this machine."),
+    ],
+)
+def test_a_bad_setting_is_told_in_a_sentence(arguments: tuple[str, ...], sentence: str) -> None:
+    assert refused(*arguments) == (2, f"menagerie: {sentence}\n")
+
+
+LOOKUP_IN_A_PROCESS = """
+import sys
+from pathlib import Path
+from service.__main__ import main
+from service.app import create_app
+from service.log import JsonLog
+from service.provider import Provider
+from service.settings import Settings
+
+log = JsonLog("error")
+provider = Provider(Path(sys.argv[1]), log)
+provider.load()
+client = create_app(provider, Settings(), log).test_client()
+for user_id in sys.argv[2:]:
+    assert client.get(f"/segment/{user_id}?include=features,reasons").status_code == 200
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def test_the_service_needs_numpy_and_flask_only(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    ids = [str(row["user_id"]) for row in CLIENTS]
+    command = [sys.executable, "-c", LOOKUP_IN_A_PROCESS, str(tmp_path), *ids]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"service", "numpy", "flask", "gunicorn"} <= loaded
+    assert not loaded & {"segmentation", "pandas", "pyarrow", "sklearn", "scipy", "duckdb", "ibis"}
