@@ -1,6 +1,5 @@
 """The routes: each reads a request, asks the snapshot, and answers."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
@@ -8,10 +7,9 @@ from typing import TYPE_CHECKING, cast
 from flask import Flask, Response, request
 
 from service import pages
-from service.answers import INCLUDABLE, Snapshot
+from service.answers import Snapshot
+from service.parameters import parsed_include, parsed_user_id
 from service.problems import (
-    BadIncludeError,
-    BadUserIdError,
     NoSnapshotError,
     UnknownClientError,
     UnknownPersonaError,
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 DAY_S = 86_400
-_USER_ID = re.compile(r"-?[0-9]{1,19}")
-_LEAST_ID, _MOST_ID = -(2**63), 2**63 - 1
 _JSON = "application/json"
 _HTML = "text/html; charset=utf-8"
 _OFFLINE_PAGE = (
@@ -63,8 +59,8 @@ class Routes:
 
     def segment(self, user_id: str) -> Response:
         """Answer who one client is."""
-        number = _user_id(user_id)
-        include = _include() if request.environ["QUERY_STRING"] else ()
+        number = parsed_user_id(user_id)
+        include = parsed_include(request.args) if request.environ["QUERY_STRING"] else ()
         snapshot = self._snapshot()
         stale = self._is_stale(snapshot)
         body = snapshot.segment(number, include, stale)
@@ -141,16 +137,3 @@ class Routes:
 
 def _fresh(body: bytes, content_type: str = _JSON) -> Response:
     return Response(body, headers={"Content-Type": content_type, "Cache-Control": "no-store"})
-
-
-def _user_id(text: str) -> int:
-    if _USER_ID.fullmatch(text) and _LEAST_ID <= (number := int(text)) <= _MOST_ID:
-        return number
-    raise BadUserIdError("A user id is a 64-bit integer in the digits 0 to 9.")
-
-
-def _include() -> tuple[str, ...]:
-    asked = {part for value in request.args.getlist("include") for part in value.split(",")} - {""}
-    if asked.difference(INCLUDABLE):
-        raise BadIncludeError(f"include takes {' and '.join(INCLUDABLE)}, separated by a comma.")
-    return tuple(part for part in INCLUDABLE if part in asked)

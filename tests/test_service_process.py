@@ -63,10 +63,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(store: Path, log: Path) -> Iterator[Running]:
+def running(store: Path, log: Path, *arguments: str) -> Iterator[Running]:
     port = free_port()
     with log.open("wb") as stream:
-        process = start("--store", str(store), "--port", str(port), stderr=stream)
+        process = start("--store", str(store), "--port", str(port), *arguments, stderr=stream)
     service = Running(port, process, log)
     try:
         service.wait_until_ready()
@@ -108,7 +108,7 @@ def test_it_answers_logs_no_user_id_and_ends_when_told_to(tmp_path: Path) -> Non
 
 
 def test_it_starts_without_a_snapshot_and_picks_one_up(tmp_path: Path) -> None:
-    with running(tmp_path, tmp_path / "log") as service:
+    with running(tmp_path, tmp_path / "log", "--workers", "1") as service:  # each worker looks for itself
         assert service.get("/readyz")[0] == 503
         snapshot = publish_small(tmp_path)
         deadline = time.monotonic() + WITHIN_S
