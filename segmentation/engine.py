@@ -12,9 +12,7 @@ from segmentation.errors import MenagerieError
 
 
 @contextmanager
-def connect(
-    scratch: Path | None = None, memory_limit: str | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect(scratch: Path | None = None, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database in memory that spills into `scratch` (the system's own when None) and cleans up.
 
     `memory_limit` is a size as DuckDB writes it (`800MB`), by default MENAGERIE_MEMORY_LIMIT or 80 % of the

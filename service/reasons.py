@@ -22,12 +22,13 @@ _BOUND_WORDS = {
 
 @dataclass(frozen=True)
 class Feature:
-    """One that the tree asks about; `words` has `{value}` in each language, `one` likewise for one thing."""
+    """One that the tree asks about; `words` has `{value}` in each language, `one` and `none` for one thing and none."""
 
     name: str
     kind: str
     words: Mapping[str, str]
     one: Mapping[str, str]
+    none: Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -72,17 +73,24 @@ def open_tree(file: Path) -> Tree:
     if model["format"] != _FORMAT:
         raise ValueError(f"{file.name} is not of format {_FORMAT}")
     return Tree(
-        features=tuple(Feature(f["name"], f["kind"], f["words"], f.get("one", f["words"])) for f in model["features"]),
+        features=tuple(
+            Feature(f["name"], f["kind"], f["words"], f.get("one", f["words"]), f.get("none"))
+            for f in model["features"]
+        ),
         **{name: tuple(model["nodes"][name]) for name in ("feature", "threshold", "left", "right")},
     )
 
 
 def _sentence(feature: Feature, value: float, low: float, high: float, language: str) -> str:
+    if feature.none and high < 1:
+        return feature.none[language]  # "no visit in 2 months" says the bound, too
     bounds = _money_bounds(low, high) if feature.kind == "money" else _whole_bounds(low, high)
     said = [_BOUND_WORDS[language][word].format(_number(bound, language)) for word, bound in bounds]
     words = feature.one if feature.kind != "money" and _is_one(value, language) else feature.words
     shown = Decimal(repr(value)).quantize(_CENT) if feature.kind == "money" else int(value)
     fact = words[language].format(value=_number(shown, language))
+    if feature.none and value == 0:
+        fact = feature.none[language]
     return f"{fact}, {_BOUND_WORDS[language]['and'].join(said)}"
 
 

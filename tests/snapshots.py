@@ -93,9 +93,7 @@ CLIENTS = (
         preferred_brand=None,
         confidence=0.75,
     ),
-    client(
-        9007199254740993, "bear", count_products_7m=3, preferred_brand="l'oréal", cluster=0, confidence=0.8
-    ),
+    client(9007199254740993, "bear", count_products_7m=3, preferred_brand="l'oréal", cluster=0, confidence=0.8),
 )
 
 

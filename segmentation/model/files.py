@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from segmentation.columns import Column
 from segmentation.errors import BadInputError
 from segmentation.model.inputs import INPUT_NAMES, INPUTS
 from segmentation.model.space import Space
@@ -40,7 +41,7 @@ def dump(model: Model) -> dict[str, bytes]:
     tree = {
         "format": FORMAT,
         "personas": PERSONA_NAMES,
-        "features": [{"name": c.name, "kind": c.kind, "words": c.words, "one": c.one, "none": c.none} for c in INPUTS],
+        "features": [_words(column) for column in INPUTS],
         "nodes": {
             "feature": model.tree.feature.tolist(),
             "threshold": model.tree.threshold.tolist(),
@@ -70,6 +71,12 @@ def load(files: dict[str, bytes]) -> Model:
         )
     except (KeyError, ValueError, TypeError) as error:
         raise BadInputError("The model cannot be read: it is damaged or not whole.") from error
+
+
+def _words(column: Column) -> dict[str, Any]:
+    """Say how a column is spoken of, without the phrases that it does not have."""
+    phrases = {"words": column.words, "one": column.one, "none": column.none}
+    return {"name": column.name, "kind": column.kind} | {name: said for name, said in phrases.items() if said}
 
 
 def _encode(value: Any) -> bytes:

@@ -21,6 +21,10 @@ AXIS_OF = {
 INPUTS: tuple[Column, ...] = tuple(COLUMN[name] for name in AXIS_OF)
 INPUT_NAMES = tuple(AXIS_OF)
 
+ASKED = np.array([i for i, name in enumerate(INPUT_NAMES) if not name.endswith(("_2m", "_5m"))])
+"""The inputs that the decision tree may ask about: "last purchase 158 days ago" says to a person what "nothing
+bought in 5 months" says in another way, and a rule that mixes three windows is no rule that anyone keeps in mind."""
+
 
 def matrix(clients: pa.Table) -> np.ndarray:
     """Return the model's columns of a client table as floats, shape (clients, inputs)."""

@@ -9,7 +9,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from segmentation.errors import QualityGateError
 from segmentation.model.clusters import subset
-from segmentation.model.inputs import INPUTS
+from segmentation.model.inputs import ASKED, INPUTS
 from segmentation.personas import PERSONA_NAMES, PERSONAS
 
 LEAVES = (7, 8, 10, 12, 14, 16, 20, 24, 28, 32)
@@ -65,11 +65,11 @@ def fit_tree(X: np.ndarray, personas: np.ndarray, rng: np.random.Generator) -> t
     """Learn a tree of the smallest size that is as good as the best; also return the validation of each size."""
     rows = subset(np.arange(len(X)), SELECTION_CLIENTS, rng)
     seed = int(rng.integers(2**31))
-    validation = _validate(X[rows], personas[rows], seed)
+    validation = _validate(X[rows][:, ASKED], personas[rows], seed)
     best = max(validation, key=lambda size: size["macro_f1"])
     bar = best["macro_f1"] - best["standard_error"]
     for leaves in (int(size["leaves"]) for size in validation if size["macro_f1"] >= bar):
-        tree = _readable(_classifier(leaves, seed).fit(X, personas))
+        tree = _readable(_classifier(leaves, seed).fit(X[:, ASKED], personas))
         missing = set(range(len(PERSONAS))) - set(tree.persona[tree.leaves])
         if not missing:
             return tree, validation
@@ -103,7 +103,7 @@ def _readable(classifier: DecisionTreeClassifier) -> Tree:
     learnt = classifier.tree_
     shares = np.zeros((learnt.node_count, len(PERSONAS)))
     shares[:, classifier.classes_] = learnt.value[:, 0] / learnt.value[:, 0].sum(axis=1, keepdims=True)
-    feature = np.where(learnt.children_left == LEAF, LEAF, learnt.feature)
+    feature = np.where(learnt.children_left == LEAF, LEAF, ASKED[learnt.feature])
     money = np.array([INPUTS[f].kind == "money" for f in feature])
     threshold = np.where(money, np.floor(learnt.threshold * 100) / 100, np.floor(learnt.threshold))
     return Tree(

@@ -1,0 +1,69 @@
+"""What the README tells people to type works, and says what it says it does."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from shared_data import bundled
+
+from segmentation.pipeline import Run, run
+from segmentation.progress import SILENT
+from service.app import create_app
+from service.log import JsonLog
+from service.provider import Provider
+from service.settings import Settings
+
+CHECKOUT = Path(__file__).parent.parent
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+    if line.startswith(".venv/bin/python")
+]
+
+
+def test_the_commands_work_in_the_order_in_which_they_stand(tmp_path: Path) -> None:
+    (tmp_path / "my-events").symlink_to(CHECKOUT / "data")
+    assert len(COMMANDS) >= 10
+    for command in COMMANDS:
+        words = shlex.split(command.replace(".venv/bin/python", sys.executable))
+        home = {"PYTHONPATH": str(CHECKOUT)}
+        done = subprocess.run(words, cwd=tmp_path, env=home, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+    assert (tmp_path / "foxes.csv").read_text().count('"fox"') > 400
+
+
+def test_the_answer_shown_is_the_one_given(tmp_path: Path) -> None:
+    run(Run(bundled(), date(2020, 4, 30), str(tmp_path)), SILENT, datetime.now(UTC))
+    (address,) = re.findall(r"curl 'http://127.0.0.1:8000([^']+)'", README)
+    shown = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+    log = JsonLog("error")
+    provider = Provider(tmp_path, log)
+    provider.load()
+    given = create_app(provider, Settings(), log).test_client().get(address).get_json()
+    assert given.keys() == shown.keys()
+    for key in ("user_id", "persona", "label", "emoji", "as_of", "stale"):
+        assert given[key] == shown[key]
+    # Other versions of the libraries may cut at other figures; the client's own stay.
+    facts = [reason.partition(",")[0] for reason in shown["reasons"]["en"] if reason != "…"]
+    assert {"479.04 spent in 7 months", "last purchase 25 days ago"} == set(facts)
+    assert set(facts) <= {reason.partition(",")[0] for reason in given["reasons"]["en"]}
+
+
+@pytest.mark.parametrize("target", ["run", "test", "check", "bench", "help"])
+def test_the_targets_named_exist(target: str) -> None:
+    assert f"make {target}" in README
+    assert re.search(rf"^{target}:.*## ", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_every_page_linked_is_there() -> None:
+    pages = [CHECKOUT / "README.md", *(CHECKOUT / "docs").glob("*.md"), CHECKOUT / "data" / "README.md"]
+    for page in pages:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
