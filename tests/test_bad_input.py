@@ -120,11 +120,10 @@ def test_one_broken_file_among_good_ones(tmp_path: Path, store: Path, shop: Path
     assert "shop.csv.gz" in told.sentence
 
 
-@pytest.mark.parametrize("command", ["run", "ingest", "features"])
+@pytest.mark.parametrize("command", ["run", "features"])
 def test_missing_events(tmp_path: Path, store: Path, command: str) -> None:
     rest = {
         "run": ("--as-of", AS_OF, "--store", store),
-        "ingest": ("--out", tmp_path / "out"),
         "features": ("--as-of", AS_OF, "--out", tmp_path / "clients.parquet"),
     }
     told = segmentation(command, "--events", tmp_path / "nowhere.csv", *rest[command])

@@ -423,7 +423,7 @@ def test_a_shop_time_zone_moves_hours_and_weekdays_across_summer_time(clients: C
     }
 
 
-@pytest.mark.parametrize("timezone", ["UTC", "Europe/Paris", "America/Los_Angeles", "Asia/Kathmandu"])
+@pytest.mark.parametrize("timezone", ["America/Los_Angeles", "Asia/Kathmandu"])
 def test_a_shop_time_zone_moves_no_window_and_no_date(clients: Clients, timezone: str) -> None:
     row = clients(event("2020-04-30 23:30:00"), event("2019-10-01 00:00:00", price="1"), timezone=timezone)[7]
     assert counts(row) == (1, 1, 2)
@@ -500,7 +500,7 @@ raw_events = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(events=raw_events, timezone=st.sampled_from(["UTC", "Europe/Paris", "Asia/Kathmandu"]))
 def test_any_table_is_as_the_oracle_says(events: list[Raw], timezone: str) -> None:
     sold = event("2019-11-11 11:11:11", user_id=99)  # so that there always is a client
