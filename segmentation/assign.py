@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segmentation.columns import SCHEMA
+from segmentation.engine import reason
 from segmentation.errors import BadInputError
 from segmentation.lookup import SEGMENT_SCHEMA
 from segmentation.model.clusters import nearest
@@ -49,4 +50,4 @@ def _chunks(clients: Path) -> Iterator[pa.Table]:
             for batch in file.iter_batches(CHUNK_CLIENTS, columns=SCHEMA.names):
                 yield pa.table(batch).cast(SCHEMA)
     except (OSError, pa.ArrowException, KeyError) as error:
-        raise BadInputError(f"{clients.name} is no client table: {str(error).partition(chr(10))[0]}.") from error
+        raise BadInputError(f"{clients.name} is no client table: {reason(error)}.") from error

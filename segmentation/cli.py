@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from segmentation import snapshots_command
+from segmentation.engine import reason
 from segmentation.errors import MenagerieError
 from segmentation.personas import PERSONA_NAMES
 from segmentation.simulate import cli as simulate_command
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        return _fail(f"The disk or the network failed: {error.strerror or error}.", MenagerieError.exit_code)
+        return _fail(f"The disk or the network failed: {reason(error)}.", MenagerieError.exit_code)
     except KeyboardInterrupt:
         return _fail("Stopped; nothing was published.", 130)
 

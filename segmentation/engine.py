@@ -1,6 +1,8 @@
 """One embedded DuckDB, set up the same way wherever it is used."""
 
+import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,14 +30,23 @@ def connect(scratch: Path | None = None, memory_limit: str | None = None) -> Ite
         try:
             connection = duckdb.connect(config=config)
         except duckdb.Error as error:
-            raise MenagerieError(f"The database engine does not start: {first_line(error)}") from error
+            raise MenagerieError(f"The database engine does not start: {reason(error)}") from error
         with connection:
+            connection.execute("SET enable_progress_bar = false")  # progress is the reporter's to show
             yield connection
 
 
-def first_line(error: BaseException) -> str:
-    """Return what an engine's error says in its first line, without the query it quotes."""
-    return str(error).partition("\n")[0]
+def reason(error: BaseException) -> str:
+    """Return why something failed, in the system's words where it was the system: no path, no query, no number."""
+    text = str(error).partition("\n")[0].rstrip(".")
+    number = getattr(error, "errno", None)
+    if number is None and (told := re.search(r"\[errno (\d+)\]", str(error), re.IGNORECASE)):
+        number = int(told[1])
+    if number is not None:
+        return os.strerror(number)
+    if "No space left" in text:
+        return os.strerror(errno.ENOSPC)
+    return re.sub(r"""(["'])?(/[^\s"']+)+\1?""", "a file", text)
 
 
 def quoted(path: Path | str) -> str:

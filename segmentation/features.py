@@ -54,7 +54,7 @@ def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", m
             rows = _check(connection, draft, as_of)
             draft.replace(out)
     except (duckdb.Error, OSError) as error:
-        raise MenagerieError(f"Building the client table stopped: {engine.first_line(error)}") from error
+        raise MenagerieError(f"Building the client table stopped: {engine.reason(error)}.") from error
     return rows
 
 
@@ -70,7 +70,7 @@ def read_clients(path: Path) -> pa.Table:
     try:
         return pq.read_table(path, columns=list(columns.NAMES)).cast(columns.SCHEMA)
     except (OSError, pa.ArrowException, KeyError) as error:
-        raise BadInputError(f"{path.name} is no client table: {engine.first_line(error)}.") from error
+        raise BadInputError(f"{path.name} is no client table: {engine.reason(error)}.") from error
 
 
 def _files(events: Path, months: list[str]) -> list[Path]:

@@ -63,7 +63,7 @@ def ingest(sources: Sequence[Path], out: Path, reporter: Reporter = SILENT) -> I
             clean.prepare(connection)
             return _ingest(connection, paths, out, reporter)
     except (duckdb.Error, OSError) as error:
-        raise MenagerieError(f"Ingesting stopped: {engine.first_line(error)}") from error
+        raise MenagerieError(f"Ingesting stopped: {engine.reason(error)}.") from error
 
 
 def is_ingested(folder: Path) -> bool:

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from segmentation import clean, events, raw
+from segmentation.csv_rows import Reject
 from segmentation.progress import Step
 
 
@@ -94,7 +95,7 @@ class _Rejects:
         if not self.reasons:
             self.path.unlink()
 
-    def add(self, reject: raw.Reject) -> None:
+    def add(self, reject: Reject) -> None:
         self.before_cleaning += 1
         self._write(reject)
 
@@ -106,9 +107,9 @@ class _Rejects:
             while batch["line"][at].as_py() > line:
                 at -= 1
             row = ",".join(batch[name][at].as_py() for name in events.COLUMNS)
-            self._write(raw.Reject(line, reason, row))
+            self._write(Reject(line, reason, row))
 
-    def _write(self, reject: raw.Reject) -> None:
+    def _write(self, reject: Reject) -> None:
         self.reasons[reject.reason] += 1
         self._writer.writerow([self.name, reject.line, reject.reason, reject.row])
 

@@ -154,6 +154,24 @@ def test_a_row_with_two_faults_is_rejected_once(tmp_path: Path) -> None:
     assert [reject["line"] for reject in rejects(tmp_path / "out")] == ["3"]
 
 
+def test_a_stray_quote_costs_no_other_row_and_no_line_number(tmp_path: Path) -> None:
+    stray = row(brand='"acme')
+    lines = [GOOD, stray, row(user_id="2"), "torn,off", row(user_id="3"), row(event_time="soon")]
+    (account,) = ingest([write(tmp_path / "shop.csv", *lines)], tmp_path / "out").files
+    assert (account.rows_read, account.rows_kept) == (6, 4)
+    assert [(r["line"], r["row"]) for r in rejects(tmp_path / "out")] == [("5", "torn,off"), ("7", lines[5])]
+
+
+def test_bytes_that_are_no_text_cost_their_own_row_only(tmp_path: Path) -> None:
+    file = tmp_path / "shop.csv"
+    bad = row(brand="caf%").encode().replace(b"%", b"\xe9")
+    file.write_bytes(b"\n".join([HEADER.encode(), GOOD.encode(), bad, row(user_id="2").encode(), b""]))
+    (account,) = ingest([file], tmp_path / "out").files
+    assert (account.rows_read, account.rows_kept, account.rejected) == (3, 2, {"unreadable bytes": 1})
+    (reject,) = rejects(tmp_path / "out")
+    assert (reject["line"], reject["row"]) == ("3", row(brand="caf\\xe9"))
+
+
 def test_lines_are_counted_right_through_a_long_file(tmp_path: Path) -> None:
     lines = [row(user_id=str(n)) for n in range(40_000)]
     faults = {2: "broken", 3: row(price="-1", brand="x"), 20_000: row(event_time="soon"), 40_001: "end"}
