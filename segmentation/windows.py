@@ -55,13 +55,22 @@ def utc_offsets(timezone: str, begin: datetime, end: datetime) -> list[tuple[dat
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise WrongUsageError(f"There is no time zone {timezone!r}; an example of one is Europe/Paris.") from error
     offsets: list[tuple[datetime, timedelta]] = []
-    step = timedelta(minutes=15)  # no zone has changed its clock off a quarter of an hour since 1972
-    instant, offset = begin, _offset(zone, begin)
-    while (instant := instant + step) < end:
-        if (now := _offset(zone, instant)) != offset:
-            offsets.append((instant, offset))
-            offset = now
+    day, offset = begin, _offset(zone, begin)
+    while day < end:
+        tomorrow = min(day + timedelta(days=1), end)
+        if (changed := _offset(zone, tomorrow)) != offset:
+            offsets.append((_change(zone, day, tomorrow), offset))
+            offset = changed
+        day = tomorrow
     return [*offsets, (end, offset)]
+
+
+def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+    """Return the first second of the new offset between two instants of which only the second has it."""
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+        before, after = (middle, after) if _offset(zone, middle) == _offset(zone, before) else (before, middle)
+    return after
 
 
 def _offset(zone: ZoneInfo, instant: datetime) -> timedelta:
