@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -69,9 +70,11 @@ def _read(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder
     with _Rejects(path.name, folder / "rejects.csv").open() as rejects, _Months(folder).open() as months:
         for batch in raw.read(path, rejects.add):
             table = clean.clean(connection, batch)
-            faulty = pc.is_valid(table["reason"])
-            rejects.add_rows(batch, table.filter(faulty))
-            months.write(table.filter(pc.invert(faulty)).select(events.COLUMNS))
+            if table["reason"].null_count < table.num_rows:
+                faulty = pc.is_valid(table["reason"])
+                rejects.add_rows(batch, table.filter(faulty))
+                table = table.filter(pc.invert(faulty))
+            months.write(table)
             rows_read += batch.num_rows
             step.advance(batch.num_rows)
     rows_read += rejects.before_cleaning
@@ -100,14 +103,10 @@ class _Rejects:
         self._write(reject)
 
     def add_rows(self, batch: pa.RecordBatch, faulty: pa.Table) -> None:
-        first = batch["line"][0].as_py() if batch.num_rows else 0
-        for line, reason in zip(faulty["line"].to_pylist(), faulty["reason"].to_pylist(), strict=True):
-            # Lines ascend, so that the row stands at or, where lines were skipped, a little before this offset.
-            at = min(line - first, batch.num_rows - 1)
-            while batch["line"][at].as_py() > line:
-                at -= 1
-            row = ",".join(batch[name][at].as_py() for name in events.COLUMNS)
-            self._write(Reject(line, reason, row))
+        lines = faulty["line"].to_numpy()
+        rows = batch.take(pa.array(np.searchsorted(batch["line"].to_numpy(), lines)))
+        for row, reason in zip(rows.to_pylist(), faulty["reason"].to_pylist(), strict=True):
+            self._write(Reject(row["line"], reason, ",".join(row[name] for name in events.COLUMNS)))
 
     def _write(self, reject: Reject) -> None:
         self.reasons[reject.reason] += 1
@@ -127,9 +126,10 @@ class _Months:
             yield self
 
     def write(self, table: pa.Table) -> None:
-        months = pc.strftime(table["event_time"], "%Y-%m")
-        for month in pc.unique(months).to_pylist():
-            self._writer(month).write_table(table.filter(pc.equal(months, month)))
+        occurring = pc.unique(table["month"]).to_pylist()
+        for month in occurring:
+            own = table if len(occurring) == 1 else table.filter(pc.equal(table["month"], month))
+            self._writer(f"{month // 100:04}-{month % 100:02}").write_table(own.select(events.COLUMNS))
 
     def _writer(self, month: str) -> pq.ParquetWriter:
         if month not in self._writers:
