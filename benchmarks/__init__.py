@@ -1,0 +1,1 @@
+"""Speed against yardsticks; `make bench` runs them all."""
