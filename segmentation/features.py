@@ -8,6 +8,7 @@ import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
+from ibis import duckdb as ibis_duckdb
 
 from segmentation import columns, definitions, engine
 from segmentation import events as event
@@ -77,7 +78,7 @@ def read_clients(path: Path) -> pa.Table:
 
 def _queries(span: Windows, offsets: list[tuple[datetime, timedelta]]) -> dict[str, str]:
     steps = definitions.steps(EVENTS, span, offsets)
-    return {name: ibis.to_sql(step, dialect="duckdb", pretty=False) for name, step in steps.items()}
+    return {name: ibis_duckdb.compile(step) for name, step in steps.items()}
 
 
 def _files(events: Path, months: list[str]) -> list[Path]:
