@@ -56,7 +56,7 @@ SELECT
     year(event_time) * 100 + month(event_time) AS month,
     CASE
         WHEN fault = 'wrong number of fields' THEN fault
-        WHEN event_time IS NULL THEN 'event_time is not a time'
+        WHEN event_time IS NULL OR year(event_time) NOT BETWEEN 1 AND 9999 THEN 'event_time is not a time'
         WHEN event_type IS NULL OR event_type NOT IN ({event_types}) THEN 'event_type is unknown'
         WHEN user_id IS NULL THEN 'user_id is missing or no integer'
         WHEN product_id IS NULL THEN 'product_id is missing or no integer'

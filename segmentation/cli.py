@@ -4,10 +4,11 @@ The commands' own parts are imported when one runs, so that `--help` answers at 
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 
@@ -18,24 +19,44 @@ from segmentation.personas import PERSONA_NAMES
 from segmentation.simulate import cli as simulate_command
 from segmentation.words import LANGUAGES
 
+FIRST_YEAR, LAST_YEAR = 1970, 9998  # with room for the windows and the day after
 EXIT_CODES = """exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 bad input,
 4 a quality gate refused to publish"""
 
 
+DEBUG_VARIABLE = "MENAGERIE_DEBUG"
+INTERRUPTED = 130  # 128 and the number of the signal, as shells say it
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; whatever goes wrong is told in a sentence."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without emoji shows a question mark
     args = parser().parse_args(arguments)
     try:
         return int(import_module("segmentation.commands").COMMANDS[args.command](args))
-    except MenagerieError as error:
-        return _fail(str(error), error.exit_code)
     except BrokenPipeError:  # whoever read our output, such as `head`, has enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        return _fail(f"The disk or the network failed: {reason(error)}.", MenagerieError.exit_code)
-    except KeyboardInterrupt:
-        return _fail("Stopped; nothing was published.", 130)
+    except (KeyboardInterrupt, Exception) as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        return _fail(*_told(error))
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    """Return the sentence for whatever went wrong, and the exit code."""
+    if isinstance(error, MenagerieError):
+        return str(error), error.exit_code
+    if isinstance(error, KeyboardInterrupt) or "interrupt" in str(error).lower():  # as the database engine says it
+        return "Stopped.", INTERRUPTED
+    if isinstance(error, OSError):
+        return f"The disk or the network failed: {reason(error)}.", MenagerieError.exit_code
+    return (
+        f"Something unforeseen went wrong ({type(error).__name__}); {DEBUG_VARIABLE}=1 shows where.",
+        MenagerieError.exit_code,
+    )
 
 
 def _fail(sentence: str, exit_code: int) -> int:
@@ -88,6 +109,9 @@ def _stage_arguments(add: Callable[[str, str], argparse.ArgumentParser]) -> None
     one.add_argument("--events", type=Path, required=True, metavar="DIR", help="folder of ingested events")
     _as_of(one)
     _timezone(one)
+    one.add_argument(
+        "--engine", choices=("duckdb",), default="duckdb", help="what computes them (default: %(default)s)"
+    )
     one.add_argument("--out", type=Path, required=True, metavar="FILE", help="Parquet file of clients to write")
     one = add("fit", "learn the model from a client table")
     _clients(one)
@@ -100,7 +124,6 @@ def _stage_arguments(add: Callable[[str, str], argparse.ArgumentParser]) -> None
     one = add("publish", "publish assigned clients as a snapshot")
     one.add_argument("--segments", type=Path, required=True, metavar="FILE", help="what `assign` wrote")
     _model(one)
-    _as_of(one)
     _store(one)
 
 
@@ -135,9 +158,18 @@ def _as_of(one: argparse.ArgumentParser) -> None:
 
 def _day(text: str) -> date:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        day = date.fromisoformat(text)
+        if day.isoformat() != text or not FIRST_YEAR <= day.year <= LAST_YEAR:
+            raise ValueError(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no date written YYYY-MM-DD") from None
+    return day
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
 
 
 def _store(one: argparse.ArgumentParser) -> None:
@@ -150,7 +182,7 @@ def _store(one: argparse.ArgumentParser) -> None:
 
 
 def _seed(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--seed", type=int, default=0, metavar="N", help="of all that is drawn (default: %(default)s)")
+    one.add_argument("--seed", type=_whole, default=0, metavar="N", help="of all that is drawn (default: %(default)s)")
 
 
 def _timezone(one: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from segmentation import audience, closing, pipeline, snapshots_command
 from segmentation.assign import assign_file
-from segmentation.catalog import show
+from segmentation.catalog import check
 from segmentation.errors import BadInputError, WrongUsageError
 from segmentation.features import read_clients, write_clients
 from segmentation.fit import fit as fit_model
@@ -28,6 +28,8 @@ from segmentation.store import Store, open_store
 from segmentation.words import number
 
 METRICS = "metrics.json"
+LATE_DAYS = 3
+"""Days without events before the as-of date that a feed delivered late may explain."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
     story = pipeline.Run(args.events, args.as_of, _store(args).url, args.seed, args.timezone)
     outcome = pipeline.run(story, report, datetime.now(UTC))
     _say_account(outcome.ingested, report)
+    _say_age(outcome.ingested, args.as_of, report)
     closing.print_table(outcome.personas, args.lang)
     print(f"Snapshot {outcome.snapshot_id} is published and served.")
     return 0
@@ -62,7 +65,7 @@ def fit(args: argparse.Namespace) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     for name, content in dump(fitted.model).items():
         (args.out / name).write_bytes(content)
-    write_json(args.out / METRICS, fitted.metrics)
+    write_json(args.out / METRICS, pipeline.with_origin(fitted.metrics, args.clients, args.seed))
     held_out = fitted.metrics["held_out"]
     print(
         f"{fitted.metrics['silhouette']['note']} On {number(held_out['clients'], 'en')} clients held out:"
@@ -82,12 +85,14 @@ def assign(args: argparse.Namespace) -> int:
 def publish(args: argparse.Namespace) -> int:
     """Publish segments with the model that gave them."""
     files = _model_files(args.model)
-    metrics = json.loads(files.pop(METRICS))
     try:
+        metrics = json.loads(files.pop(METRICS))
         segments = pq.read_table(args.segments, schema=SEGMENT_SCHEMA)
     except (OSError, ValueError) as error:
-        raise BadInputError(f"{args.segments.name} holds no segments; `segmentation assign` writes them.") from error
-    contents = pipeline.contents_of(segments, files, metrics, args.as_of, {})
+        raise BadInputError(
+            f"{args.segments.name} holds no segments of this model; `segmentation assign` writes them."
+        ) from error
+    contents = pipeline.contents_of(segments, files, metrics)
     snapshot_id = publish_snapshot(contents, _store(args), datetime.now(UTC))
     print(f"Snapshot {snapshot_id} is published and served.")
     return 0
@@ -96,7 +101,7 @@ def publish(args: argparse.Namespace) -> int:
 def personas(args: argparse.Namespace) -> int:
     """Print the table of the snapshot that is served, and a request that finds a client of it."""
     store = _store(args)
-    manifest = show(store)
+    manifest = check(store)
     folder = store.fetch(manifest.id)
     closing.print_table(json.loads((folder / "personas.json").read_text(encoding="utf-8")), args.lang)
     print(f"Snapshot {manifest.id}: {number(manifest.counts['clients'], 'en')} clients as of {manifest.as_of}.")
@@ -109,12 +114,13 @@ def personas(args: argparse.Namespace) -> int:
 def export(args: argparse.Namespace) -> int:
     """Write the clients of one persona of the snapshot that is served."""
     store = _store(args)
-    clients = store.fetch(show(store).id) / "clients.parquet"
+    clients = store.fetch(check(store).id) / "clients.parquet"
     if args.out is None:
         if args.format == "parquet":
             raise WrongUsageError("Parquet needs a file to go to: name it with --out.")
         audience.write(clients, args.persona, args.format, sys.stdout.buffer)
         return 0
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     draft = args.out.with_name(f".{args.out.name}.tmp")
     with draft.open("wb") as file:
         audience.write(clients, args.persona, args.format, file)
@@ -135,12 +141,21 @@ def _model_files(folder: Path) -> dict[str, bytes]:
         raise BadInputError(f"{folder.name} holds no model; `segmentation fit` makes one.") from error
 
 
+def _say_age(ingested: Ingested, as_of: date, report: Reporter) -> None:
+    last = max(ingested.days)
+    if (as_of - last).days > LATE_DAYS:
+        report.say(
+            f"Warning: the last event is of {last}, {(as_of - last).days} days before the as-of date;"
+            " everybody seems to have left since."
+        )
+
+
 def _say_account(ingested: Ingested, report: Reporter) -> None:
     for file in ingested.files:
         rejected = ", ".join(f"{number(n, 'en')} {reason}" for reason, n in file.rejected.items())
         report.say(
             f"{file.name}: {number(file.rows_read, 'en')} rows read, {number(file.rows_kept, 'en')} kept, "
-            f"{number(file.duplicates, 'en')} duplicates dropped, {sum(file.rejected.values())} rejected"
+            f"{number(file.duplicates, 'en')} duplicates dropped, {number(sum(file.rejected.values()), 'en')} rejected"
             + (f" ({rejected})" if rejected else "")
         )
     if ingested.gaps:

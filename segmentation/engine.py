@@ -37,7 +37,7 @@ def connect(scratch: Path | None = None, memory_limit: str | None = None) -> Ite
 
 
 def reason(error: BaseException) -> str:
-    """Return why something failed, in the system's words where it was the system: no path, no query, no number."""
+    """Return why something failed, in the system's words where it was the system: without the way to a file."""
     text = str(error).partition("\n")[0].rstrip(".")
     number = getattr(error, "errno", None)
     if number is None and (told := re.search(r"\[errno (\d+)\]", str(error), re.IGNORECASE)):
@@ -46,7 +46,7 @@ def reason(error: BaseException) -> str:
         return os.strerror(number)
     if "No space left" in text:
         return os.strerror(errno.ENOSPC)
-    return re.sub(r"""(["'])?(/[^\s"']+)+\1?""", "a file", text)
+    return re.sub(r"""(["'])[^"']*/([^"'/]+)\1|(?<!\S)/\S*/([^\s/:]+)""", r"\2\3", text)
 
 
 def quoted(path: Path | str) -> str:

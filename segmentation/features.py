@@ -1,8 +1,10 @@
 """Run the feature definition on an engine, and check the result by its laws before anyone uses it."""
 
+import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 import ibis
@@ -14,11 +16,13 @@ from segmentation import columns, definitions, engine
 from segmentation import events as event
 from segmentation.engine import quoted
 from segmentation.errors import BadInputError, MenagerieError
-from segmentation.ingest import is_ingested, month_files
+from segmentation.ingest import account, is_ingested, is_unfinished, month_files
 from segmentation.windows import Windows, utc_offsets, windows
 
 EVENTS = ibis.table(ibis.Schema.from_pyarrow(event.SCHEMA), name="events")
 """What the definition is written against; each engine puts its own events under the name."""
+
+_ORIGIN = b"menagerie"
 
 MONEY_TOLERANCE = 1e-9
 """Relative; an average is one division away from the exact sum."""
@@ -38,27 +42,42 @@ LAWS = {
 }
 
 
-def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", memory_limit: str | None = None) -> int:
+def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", scratch: Path | None = None) -> int:
     """Write the client table of an ingested folder to a Parquet file sorted by user; return its rows.
 
-    Raises BadInputError when nobody bought anything in the window.
+    The file also says what it was made of (`read_origin`). What does not fit into memory spills into `scratch`,
+    by default beside the file. Raises BadInputError when nobody bought anything in the window.
     """
     span = windows(as_of)
     offsets = utc_offsets(timezone, span.start, span.end)
     files = _files(events, span.months)
+    origin = {"parameters": {"as_of": as_of.isoformat(), "timezone": timezone, "window_months": columns.WINDOW_MONTHS}}
+    origin["events"] = account(events).totals
     try:
-        with engine.connect(out.parent, memory_limit) as connection:
+        with engine.connect(scratch or out.parent) as connection:
             connection.execute(f"CREATE TEMP VIEW events AS FROM read_parquet([{', '.join(map(quoted, files))}])")
             *earlier, (_, query) = _queries(span, offsets).items()
             for name, step in earlier:
                 connection.execute(f"CREATE TEMP TABLE {name} AS {step}")
             draft = out.with_name(f".{out.name}.tmp")
-            connection.execute(f"COPY ({query} ORDER BY user_id) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd)")
+            connection.execute(
+                f"COPY ({query} ORDER BY user_id) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd,"
+                f" KV_METADATA {{{_ORIGIN.decode()}: {quoted(json.dumps(origin))}}})"
+            )
             rows = _check(connection, draft, as_of)
             draft.replace(out)
     except (duckdb.Error, OSError) as error:
         raise MenagerieError(f"Building the client table stopped: {engine.reason(error)}.") from error
     return rows
+
+
+def read_origin(path: Path) -> dict[str, Any]:
+    """Return what a client file was made of: `parameters`, and the account of the `events`."""
+    try:
+        origin: dict[str, Any] = json.loads((pq.read_metadata(path).metadata or {})[_ORIGIN])
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise BadInputError(f"{path.name} is no client table; `segmentation features` makes one.") from error
+    return origin
 
 
 def client_table(events: Path, as_of: date, timezone: str = "UTC") -> pa.Table:
@@ -82,6 +101,8 @@ def _queries(span: Windows, offsets: list[tuple[datetime, timedelta]]) -> dict[s
 
 
 def _files(events: Path, months: list[str]) -> list[Path]:
+    if is_unfinished(events):
+        raise BadInputError(f"An ingest into {events.name} was not finished; run it again, then go on.")
     if not is_ingested(events):
         raise BadInputError(f"{events.name} is no folder of ingested events; make one with `segmentation ingest`.")
     available = month_files(events)

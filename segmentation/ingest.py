@@ -6,11 +6,13 @@ a run that was killed goes on where it stopped, and a file that was ingested bef
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import duckdb
 
@@ -18,8 +20,10 @@ from segmentation import clean, engine, merge, raw
 from segmentation.errors import BadInputError, MenagerieError
 from segmentation.progress import SILENT, Reporter
 from segmentation.stage import Source, digest, stage, write_json
+from segmentation.workspace import workspace
 
 LEDGER = "ingest.json"
+STAGED = "staged"
 GAP_SHARE = 1 / 5
 """A day with less than this share of the median day's events is a suspected logging gap (design)."""
 
@@ -45,21 +49,35 @@ class Ingested:
 
     @property
     def gaps(self) -> list[date]:
-        """Return the days from the first to the last event with suspiciously few events."""
-        if not self.days:
+        """Return the days with suspiciously few events between the first and the last day that has enough."""
+        least = median(self.days.values()) * GAP_SHARE if self.days else 0
+        busy = [day for day, events in self.days.items() if events >= least]
+        if not busy:
             return []
-        first, last = min(self.days), max(self.days)
-        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-        usual = median(self.days.values())
-        return [day for day in days if self.days.get(day, 0) < usual * GAP_SHARE]
+        days = [min(busy) + timedelta(days=n) for n in range((max(busy) - min(busy)).days)]
+        return [day for day in days if self.days.get(day, 0) < least]
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """Return what stays the same in whatever order the files were delivered, for metrics."""
+        rejected: Counter[str] = Counter()
+        for file in self.files:
+            rejected.update(file.rejected)
+        return {
+            "rows_read": sum(file.rows_read for file in self.files),
+            "kept": self.events,
+            "rejected": dict(sorted(rejected.items())),
+            "duplicates": sum(file.duplicates for file in self.files),
+            "by_day": {day.isoformat(): events for day, events in self.days.items()},
+            "suspected_gaps": [day.isoformat() for day in self.gaps],
+        }
 
 
 def ingest(sources: Sequence[Path], out: Path, reporter: Reporter = SILENT) -> Ingested:
     """Clean the raw files among `sources` (files or folders) into `out`; raise BadInputError when one is unreadable."""
     paths = raw.find(sources)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        with engine.connect(out) as connection:
+        with workspace(out, reporter) as scratch, engine.connect(scratch) as connection:
             clean.prepare(connection)
             return _ingest(connection, paths, out, reporter)
     except (duckdb.Error, OSError) as error:
@@ -75,8 +93,16 @@ def read_ledger(folder: Path) -> dict[str, Source]:
     """Return the files ingested into `folder`, by SHA-256."""
     if not is_ingested(folder):
         return {}
-    entries = json.loads((folder / LEDGER).read_text(encoding="utf-8"))["sources"]
-    return {entry["sha256"]: Source(**entry) for entry in entries}
+    try:
+        entries = json.loads((folder / LEDGER).read_text(encoding="utf-8"))["sources"]
+        return {entry["sha256"]: Source(**entry) for entry in entries}
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInputError(f"{LEDGER} of {folder.name} is damaged; ingest into a new folder.") from error
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Tell whether an ingest into `folder` was stopped half way, so that its events are not all there."""
+    return (folder / STAGED).exists()
 
 
 def month_files(folder: Path) -> dict[str, Path]:
@@ -98,18 +124,27 @@ def _ingest(connection: duckdb.DuckDBPyConnection, paths: list[Path], out: Path,
     named = [(path, digest(path)) for path in paths]
     fresh = {sha256: path for path, sha256 in reversed(named) if sha256 not in ledger}
     fresh = dict(reversed(fresh.items()))
+    unfinished = _read_staged(out)
+    ledger |= unfinished
     for sha256, path in fresh.items():
         with reporter.step(f"Reading {path.name}") as step:
             ledger[sha256] = stage(connection, path, sha256, _staged(out, sha256), step)
     if not any(source.rows_typed for source in ledger.values()):
         raise BadInputError("There is no event in the files given: every row was rejected, or there was none.")
-    _merge(connection, list(fresh), out, reporter)
-    _settle(ledger, list(fresh), out)
+    arriving = list(unfinished | fresh)
+    _merge(connection, arriving, out, reporter)
+    _settle(ledger, arriving, out)
     return _account([(path.name, sha256) for path, sha256 in named], ledger, out)
 
 
 def _staged(out: Path, sha256: str) -> Path:
-    return out / "staged" / sha256[:16]
+    return out / STAGED / sha256[:16]
+
+
+def _read_staged(out: Path) -> dict[str, Source]:
+    """Return the files that a run now dead had read to their end, but not yet merged or not yet entered."""
+    found = [Source(**json.loads(path.read_text())) for path in sorted((out / STAGED).glob("*/source.json"))]
+    return {source.sha256: source for source in found}
 
 
 def _merge(connection: duckdb.DuckDBPyConnection, fresh: list[str], out: Path, reporter: Reporter) -> None:
@@ -123,14 +158,20 @@ def _merge(connection: duckdb.DuckDBPyConnection, fresh: list[str], out: Path, r
 
 def _settle(ledger: dict[str, Source], fresh: list[str], out: Path) -> None:
     """Keep the rejects, then write the ledger, and only then let the staged files go."""
+    months = [merge.read_account(path) for path in month_files(out).values()]
     for sha256 in fresh:
+        merged = sum(month.kept.get(sha256, 0) + month.dropped.get(sha256, 0) for month in months)
+        if merged != ledger[sha256].rows_typed:
+            raise MenagerieError(
+                f"{ledger[sha256].name}: {ledger[sha256].rows_typed} rows are events, but {merged} arrived."
+            )
         rejects = _staged(out, sha256) / "rejects.csv"
         if rejects.exists():
             (out / "rejects").mkdir(exist_ok=True)
             shutil.copyfile(rejects, out / "rejects" / f"{ledger[sha256].name}.{sha256[:8]}.csv")
     sources = sorted(ledger.values(), key=lambda source: (source.name, source.sha256))
     write_json(out / LEDGER, {"sources": [asdict(source) for source in sources]})
-    shutil.rmtree(out / "staged", ignore_errors=True)
+    shutil.rmtree(out / STAGED, ignore_errors=True)
 
 
 def _account(named: Sequence[tuple[str, str]], ledger: dict[str, Source], out: Path) -> Ingested:

@@ -9,14 +9,16 @@ and account can never disagree, wherever a run is killed.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from segmentation import events
 from segmentation.engine import quoted
+from segmentation.errors import BadInputError, MenagerieError
 
 FILE_NAME = "events.parquet"
 _FOOTER = b"menagerie"
@@ -50,17 +52,21 @@ SELECT DISTINCT {_COLUMNS} FROM repeated
 
 @dataclass(frozen=True)
 class Month:
-    """The account of one month's file: events kept of each source (by SHA-256), events of each day."""
+    """The account of one month's file: events kept and duplicates dropped by source (its SHA-256), events by day."""
 
     kept: dict[str, int]
+    dropped: dict[str, int]
     days: dict[str, int]
 
 
 def read_account(path: Path) -> Month:
     """Return the account in a month file's footer; an empty one when there is no file."""
     if not path.exists():
-        return Month({}, {})
-    return Month(**json.loads(pq.read_metadata(path).metadata[_FOOTER]))
+        return Month({}, {}, {})
+    try:
+        return Month(**json.loads((pq.read_metadata(path).metadata or {})[_FOOTER]))
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise BadInputError(f"The events of {path.parent.name} are damaged; ingest into a new folder.") from error
 
 
 def merge(connection: duckdb.DuckDBPyConnection, path: Path, staged: Mapping[str, Path]) -> Month:
@@ -80,12 +86,12 @@ def merge(connection: duckdb.DuckDBPyConnection, path: Path, staged: Mapping[str
     connection.execute("CREATE OR REPLACE TEMP VIEW arrivals AS " + " UNION ALL ".join(selects))
     connection.execute(_SUSPECTS)
     connection.execute(_REPEATED)
-    dropped = dict(connection.execute(_DROPPED).fetchall())
-    kept = {
-        sha256: pq.read_metadata(file).num_rows - dropped.get(i, 0)
-        for i, (sha256, file) in enumerate(fresh.items(), start=1)
-    }
-    month = Month(account.kept | kept, _days(connection))
+    counted = dict(connection.execute(_DROPPED).fetchall())
+    dropped = {sha256: counted.get(i, 0) for i, sha256 in enumerate(fresh, start=1)}
+    kept = {sha256: pq.read_metadata(file).num_rows - dropped[sha256] for sha256, file in fresh.items()}
+    month = Month(account.kept | kept, account.dropped | dropped, _days(connection))
+    if sum(month.kept.values()) != sum(month.days.values()):
+        raise MenagerieError(f"The events of {path.parent.name} do not add up: nothing was changed.")
     _write(connection, path, month)
     return month
 
@@ -98,7 +104,7 @@ def _days(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def _write(connection: duckdb.DuckDBPyConnection, path: Path, month: Month) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.tmp")
-    footer = quoted(json.dumps({"kept": month.kept, "days": month.days}))
+    footer = quoted(json.dumps(asdict(month)))
     connection.execute(
         f"COPY ({_ONCE}) TO {quoted(draft)} "
         f"(FORMAT parquet, COMPRESSION snappy, KV_METADATA {{{_FOOTER.decode()}: {footer}}})"

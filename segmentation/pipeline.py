@@ -1,12 +1,10 @@
 """The whole story: a shop's events in, a published snapshot out."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -14,8 +12,8 @@ import pyarrow.parquet as pq
 
 from segmentation import raw
 from segmentation.assign import assign_file
-from segmentation.columns import WINDOW_MONTHS
-from segmentation.features import read_clients, write_clients
+from segmentation.errors import QualityGateError
+from segmentation.features import read_clients, read_origin, write_clients
 from segmentation.fit import fit
 from segmentation.ingest import Ingested, account, ingest, is_ingested
 from segmentation.model.files import dump, load
@@ -25,6 +23,12 @@ from segmentation.report import report
 from segmentation.snapshot import Contents, publish
 from segmentation.stage import digest
 from segmentation.store import open_store
+from segmentation.workspace import workspace
+
+REJECTS_ALLOWED = 0.1
+"""Share of a file's rows; in the real shops' files it is below one in ten thousand."""
+REJECTS_NOTICED = 100
+"""Fewer rejected rows than this are no reason to refuse a file, however short it is."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,11 @@ class Run:
     store: str
     seed: int = 0
     timezone: str = "UTC"
-    memory_limit: str | None = None
 
     @property
-    def parameters(self) -> dict[str, Any]:
-        """Return what the snapshot says of how it was made."""
-        return {"seed": self.seed, "timezone": self.timezone, "window_months": WINDOW_MONTHS}
+    def work(self) -> Path:
+        """Return the folder in the store for ingested events and scratch space."""
+        return Path(self.store.removeprefix("file://"), "ingested")
 
 
 @dataclass(frozen=True)
@@ -56,19 +59,21 @@ class Outcome:
 def run(run: Run, reporter: Reporter, now: datetime) -> Outcome:
     """Ingest, compute features, fit, assign and publish; `now` is the snapshot's creation time."""
     store = open_store(run.store)
-    events = prepare_events(run, reporter)
-    with TemporaryDirectory(prefix="menagerie-", ignore_cleanup_errors=True) as folder:
-        clients, segments = Path(folder, "clients.parquet"), Path(folder, "segments.parquet")
+    with workspace(run.work, reporter) as scratch:
+        events = prepare_events(run, reporter)
+        ingested = account(events)
+        check_rejects(ingested)
+        clients, segments = scratch / "clients.parquet", scratch / "segments.parquet"
         with reporter.step("Building the client table"):
-            write_clients(events, run.as_of, clients, run.timezone, run.memory_limit)
+            write_clients(events, run.as_of, clients, run.timezone)
         fitted = fit(read_clients(clients), run.seed, reporter)
         with reporter.step("Giving each client a persona"):
             assign_file(fitted.model, clients, segments)
-        metrics = fitted.metrics | {"events": event_metrics(account(events))}
         with reporter.step("Publishing"):
-            contents = contents_of(pq.read_table(segments), dump(fitted.model), metrics, run.as_of, run.parameters)
+            metrics = with_origin(fitted.metrics, clients, run.seed)
+            contents = contents_of(pq.read_table(segments), dump(fitted.model), metrics)
             snapshot_id = publish(contents, store, now)
-    return Outcome(snapshot_id, list(map(dict, contents.personas)), account(events))
+    return Outcome(snapshot_id, list(map(dict, contents.personas)), ingested)
 
 
 def prepare_events(run: Run, reporter: Reporter) -> Path:
@@ -76,36 +81,33 @@ def prepare_events(run: Run, reporter: Reporter) -> Path:
     if len(run.events) == 1 and is_ingested(run.events[0]):
         return run.events[0]
     files = sorted(digest(path) for path in raw.find(run.events))
-    folder = Path(run.store, "ingested", sha256("".join(files).encode()).hexdigest()[:12])
+    folder = run.work / sha256("".join(files).encode()).hexdigest()[:12]
     ingest(run.events, folder, reporter)
     return folder
 
 
-def contents_of(
-    segments: pa.Table,
-    model_files: Mapping[str, bytes],
-    metrics: Mapping[str, Any],
-    as_of: date,
-    parameters: Mapping[str, Any],
-) -> Contents:
-    """Return what a snapshot of these segments holds."""
-    tree = load(dict(model_files)).tree
-    personas = portraits(segments, tree, metrics["distance_to_archetype"])
-    html = report(as_of, personas, metrics)
-    counts = {"events": metrics["events"]["kept"]} if "events" in metrics else {}
-    return Contents(as_of, segments, model_files, personas, metrics, html, parameters, counts)
-
-
-def event_metrics(ingested: Ingested) -> dict[str, Any]:
-    """Return the totals of an account: what stays the same in whatever order files were delivered."""
-    rejected: Counter[str] = Counter()
+def check_rejects(ingested: Ingested) -> None:
+    """Refuse to publish what a file of mostly rejected rows would leave: a shop with a hole in it."""
     for file in ingested.files:
-        rejected.update(file.rejected)
-    return {
-        "rows_read": sum(file.rows_read for file in ingested.files),
-        "kept": ingested.events,
-        "rejected": dict(rejected),
-        "duplicates": sum(file.duplicates for file in ingested.files),
-        "by_day": {day.isoformat(): n for day, n in ingested.days.items()},
-        "suspected_gaps": [day.isoformat() for day in ingested.gaps],
-    }
+        rejected = sum(file.rejected.values())
+        if rejected >= REJECTS_NOTICED and rejected > file.rows_read * REJECTS_ALLOWED:
+            usual = max(file.rejected, key=file.rejected.__getitem__)
+            raise QualityGateError(
+                f"{rejected:,} of the {file.rows_read:,} rows of {file.name} were rejected, mostly because {usual};"
+                f" more than {REJECTS_ALLOWED:.0%} is no accident."
+            )
+
+
+def with_origin(metrics: Mapping[str, Any], clients: Path, seed: int) -> dict[str, Any]:
+    """Add to a model's metrics what its clients were made of."""
+    origin = read_origin(clients)
+    return {**metrics, **origin, "parameters": {**origin["parameters"], "seed": seed}}
+
+
+def contents_of(segments: pa.Table, model_files: Mapping[str, bytes], metrics: Mapping[str, Any]) -> Contents:
+    """Return what a snapshot of these segments holds."""
+    as_of = date.fromisoformat(metrics["parameters"]["as_of"])
+    personas = portraits(segments, load(dict(model_files)).tree, metrics["distance_to_archetype"])
+    html = report(as_of, personas, metrics)
+    counts = {"events": metrics["events"]["kept"]}
+    return Contents(as_of, segments, model_files, personas, metrics, html, metrics["parameters"], counts)

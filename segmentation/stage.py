@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from segmentation import clean, events, raw
 from segmentation.csv_rows import Reject
+from segmentation.errors import MenagerieError
 from segmentation.progress import Step
 
 
@@ -78,7 +79,10 @@ def _read(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder
             rows_read += batch.num_rows
             step.advance(batch.num_rows)
     rows_read += rejects.before_cleaning
-    return Source(path.name, sha256, rows_read, dict(sorted(rejects.reasons.items())))
+    source = Source(path.name, sha256, rows_read, dict(sorted(rejects.reasons.items())))
+    if months.rows != source.rows_typed:
+        raise MenagerieError(f"{path.name}: {source.rows_typed} rows are events, but {months.rows} were kept.")
+    return source
 
 
 class _Rejects:
@@ -118,6 +122,7 @@ class _Months:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.rows = 0
         self._writers: dict[str, pq.ParquetWriter] = {}
 
     @contextmanager
@@ -126,6 +131,7 @@ class _Months:
             yield self
 
     def write(self, table: pa.Table) -> None:
+        self.rows += table.num_rows
         occurring = pc.unique(table["month"]).to_pylist()
         for month in occurring:
             own = table if len(occurring) == 1 else table.filter(pc.equal(table["month"], month))

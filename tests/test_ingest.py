@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import oracle
 import pyarrow as pa
@@ -16,8 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
 
-from segmentation.errors import BadInputError
-from segmentation.ingest import Ingested, ingest
+from segmentation import merge
+from segmentation.errors import BadInputError, MenagerieError
+from segmentation.features import client_table
+from segmentation.ingest import Ingested, account, ingest
 
 HEADER = ",".join(oracle.FIELDS)
 GOOD = "2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acme,9.99,33,s1"
@@ -729,3 +732,63 @@ def test_a_file_of_rejects_only_is_bad_input(tmp_path: Path) -> None:
 def test_a_missing_file_is_bad_input(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match=r"nowhere\.csv"):
         ingest([tmp_path / "nowhere.csv"], tmp_path / "out")
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+def test_an_unfinished_ingest_is_not_read_and_the_next_one_finishes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def day(month: str, user_id: str) -> str:
+        return row(event_time=f"2020-{month}-10 12:00:00 UTC", user_id=user_id, event_type="purchase")
+
+    out = tmp_path / "out"
+    ingest([write(tmp_path / "x.csv", day("02", "1"))], out)
+    merged: list[bool] = []
+
+    def merge_one(*arguments: Any) -> Any:
+        if merged:
+            raise KilledError
+        merged.append(True)
+        return whole_merge(*arguments)
+
+    whole_merge = merge.merge
+    monkeypatch.setattr(merge, "merge", merge_one)
+    with pytest.raises(KilledError):
+        ingest([write(tmp_path / "a.csv", day("02", "2"), day("03", "2"))], out)
+    monkeypatch.setattr(merge, "merge", whole_merge)
+    with pytest.raises(BadInputError, match="not finished"):
+        client_table(out, date(2020, 4, 30))
+    done = ingest([write(tmp_path / "b.csv", day("03", "3"))], out)
+    assert done.events == 4
+    assert [(file.name, file.rows_kept) for file in account(out).files] == [("a.csv", 2), ("b.csv", 1), ("x.csv", 1)]
+    assert client_table(out, date(2020, 4, 30))["count_products_7m"].to_pylist() == [1, 2, 1]
+
+
+def test_times_beyond_the_calendar_are_no_times(tmp_path: Path) -> None:
+    lines = [GOOD, row(event_time="0000-01-01 00:00:00"), row(event_time="9999-12-31 23:00:00-05:00")]
+    (file,) = ingest([write(tmp_path / "shop.csv", *lines)], tmp_path / "out").files
+    assert (file.rows_kept, file.rejected) == (1, {"event_time is not a time": 2})
+
+
+def test_one_event_long_ago_makes_no_gap_of_the_years_between(tmp_path: Path) -> None:
+    busy = [row(event_time=f"2020-01-{day:02} 10:00:{second:02} UTC") for day in (1, 2, 4) for second in range(30)]
+    done = ingest([write(tmp_path / "shop.csv", row(event_time="1970-01-01 00:00:00 UTC"), *busy)], tmp_path / "out")
+    assert done.gaps == [date(2020, 1, 3)]
+
+
+def test_a_damaged_ledger_is_told_in_a_sentence(tmp_path: Path) -> None:
+    file = write(tmp_path / "shop.csv", GOOD)
+    ingest([file], tmp_path / "out")
+    (tmp_path / "out" / "ingest.json").write_text("")
+    with pytest.raises(BadInputError, match=r"ingest\.json of out is damaged"):
+        ingest([file], tmp_path / "out")
+
+
+def test_a_month_that_does_not_add_up_is_not_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge, "_DROPPED", "SELECT 1, 1")  # as if a duplicate had been dropped
+    with pytest.raises(MenagerieError, match="do not add up"):
+        ingest([write(tmp_path / "shop.csv", GOOD)], tmp_path / "out")
+    assert not (tmp_path / "out" / "ingest.json").exists()

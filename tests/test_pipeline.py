@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from shared_data import MULTICATEGORY, RETAIL, bundled, shared
 from sklearn.metrics import adjusted_rand_score
 
 from segmentation.catalog import check
+from segmentation.errors import QualityGateError
 from segmentation.pipeline import Outcome, Run, run
 from segmentation.progress import SILENT
 from segmentation.simulate import Shop, simulate
@@ -27,6 +29,8 @@ from segmentation.simulate.behaviours import BEHAVIOURS
 from segmentation.store import open_store
 
 AS_OF = date(2020, 4, 30)
+KILLS = 50
+FORKS = multiprocessing.get_context("forkserver")
 NOW = datetime(2020, 5, 1, tzinfo=UTC)
 EXPECTED_PERSONA = {behaviour.name: behaviour.persona for behaviour in BEHAVIOURS}
 
@@ -105,7 +109,7 @@ def test_threads_and_the_order_of_files_do_not_change_the_snapshot(tmp_path: Pat
 
 def test_raw_and_ingested_events_give_the_same_snapshot(tmp_path: Path) -> None:
     one = run(Run(bundled(), AS_OF, str(tmp_path / "raw")), SILENT, NOW)
-    (ingested,) = (tmp_path / "raw" / "ingested").iterdir()
+    (ingested,) = (path.parent for path in (tmp_path / "raw" / "ingested").glob("*/ingest.json"))
     other = run(Run([ingested], AS_OF, str(tmp_path / "again")), SILENT, datetime(2021, 1, 1, tzinfo=UTC))
     assert one.snapshot_id == other.snapshot_id
 
@@ -119,8 +123,45 @@ def test_real_shops_are_segmented(tmp_path: Path, name: str, as_of: str, clients
     assert all(persona["clients"] for persona in outcome.personas)
 
 
-KILLS = 50
-FORKS = multiprocessing.get_context("forkserver")
+@pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.3])
+def test_two_runs_at_once_publish_what_one_does(tmp_path: Path, delay_s: float) -> None:
+    simulate(Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3), tmp_path / "shop", SILENT)
+    alone = run(Run([tmp_path / "shop"], AS_OF, str(tmp_path / "alone")), SILENT, NOW)
+    both = [FORKS.Process(target=run_again, args=(str(tmp_path / "shop"), str(tmp_path / "both"), 0)) for _ in range(2)]
+    for process in both:
+        process.start()
+        process.join(delay_s)
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert check(open_store(str(tmp_path / "both"))).id == alone.snapshot_id
+
+
+def test_stages_one_by_one_give_the_snapshot_of_a_run(tmp_path: Path) -> None:
+    whole = run(Run(bundled(), AS_OF, str(tmp_path / "whole")), SILENT, NOW)
+    for command in (
+        ["ingest", "--events", *map(str, bundled()), "--out", "work"],
+        ["features", "--events", "work", "--as-of", "2020-04-30", "--out", "clients.parquet"],
+        ["fit", "--clients", "clients.parquet", "--out", "model"],
+        ["assign", "--clients", "clients.parquet", "--model", "model", "--out", "segments.parquet"],
+        ["publish", "--segments", "segments.parquet", "--model", "model", "--store", "store"],
+    ):
+        home = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+        subprocess.run([sys.executable, "-m", "segmentation", *command], cwd=tmp_path, env=home, check=True)
+    assert check(open_store(str(tmp_path / "store"))).id == whole.snapshot_id
+
+
+def test_a_shop_with_a_lost_month_is_not_published(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    for file in bundled():
+        text = gzip.decompress(file.read_bytes())
+        lost = text.replace(b" UTC,", b" CEST,") if "Apr" in file.name else text
+        (tmp_path / "shop" / file.name.removesuffix(".gz")).write_bytes(lost)
+    with pytest.raises(
+        QualityGateError, match=r"rows of 2020-Apr\.csv were rejected, mostly because event_time is not"
+    ):
+        run(Run([tmp_path / "shop"], AS_OF, str(tmp_path / "store")), SILENT, NOW)
+    assert not (tmp_path / "store" / "snapshots").exists()
 
 
 def run_again(events: str, store: str, seed: int) -> None:
@@ -140,25 +181,27 @@ def test_a_run_killed_at_any_moment_leaves_a_whole_verified_snapshot(tmp_path: P
     store = tmp_path / "store"
     FORKS.set_forkserver_preload(["segmentation.pipeline"])
     first = run(Run([tmp_path / "shop"], AS_OF, str(store)), SILENT, NOW)
-    (ingested,) = (store / "ingested").iterdir()
+    (ingested,) = (path.parent for path in (store / "ingested").glob("*/ingest.json"))
     usual_s = [undisturbed_s(ingested, store, seed) for seed in (0, 1)][1]  # the first also starts the fork server
     served = {first.snapshot_id, check(open_store(str(store))).id}
-    rng, killed = random.Random(7), 0
-    for seed in range(2, 2 + KILLS):
-        # Every third run starts from raw files in a new folder, so that ingest is killed, too.
-        events = tmp_path / "shop" if seed % 3 == 0 else ingested
-        process = FORKS.Process(target=run_again, args=(str(events), str(store), seed))
+    rng, killed, seed = random.Random(7), 0, 1
+    while killed < KILLS:
+        seed += 1
+        if seed % 4 == 0:
+            shutil.rmtree(ingested, ignore_errors=True)  # so that ingest is killed, too, and goes on in the runs after
+        process = FORKS.Process(target=run_again, args=(str(tmp_path / "shop"), str(store), seed))
         process.start()
-        process.join(rng.uniform(0.2, 1.3) * usual_s)
+        process.join(rng.uniform(0.1, 1.6) * usual_s)
         killed += process.is_alive()
         process.kill()
         process.join()
         manifest = check(open_store(str(store)))
         served.add(manifest.id)
         assert (store / "snapshots" / "CURRENT").read_text().strip() == manifest.id
-    assert killed >= KILLS / 3, "too few runs were killed in their midst for the test to mean anything"
     assert len(served) > 2, "no run got through to publishing between the kills"
-    last = run(Run([ingested], AS_OF, str(store), seed=99), SILENT, NOW)
+    last = run(Run([tmp_path / "shop"], AS_OF, str(store)), SILENT, NOW)
+    assert last.snapshot_id == first.snapshot_id, "what the killed runs left has changed the result"
     assert check(open_store(str(store))).id == last.snapshot_id
+    assert [path.name for path in (store / "ingested").iterdir() if path.name == "scratch"] == []
     drafts = [path for path in (store / "snapshots").iterdir() if path.name.startswith(".tmp")]
     assert drafts == []

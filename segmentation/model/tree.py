@@ -1,6 +1,6 @@
 """The decision tree that gives personas: learnt by scikit-learn, kept as plain arrays of readable cuts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.metrics import f1_score
@@ -69,12 +69,20 @@ def fit_tree(X: np.ndarray, personas: np.ndarray, rng: np.random.Generator) -> t
     best = max(validation, key=lambda size: size["macro_f1"])
     bar = best["macro_f1"] - best["standard_error"]
     for leaves in (int(size["leaves"]) for size in validation if size["macro_f1"] >= bar):
-        tree = _readable(_classifier(leaves, seed).fit(X[:, ASKED], personas))
+        tree = _counted(_readable(_classifier(leaves, seed).fit(X[:, ASKED], personas)), X, personas)
         missing = set(range(len(PERSONAS))) - set(tree.persona[tree.leaves])
         if not missing:
             return tree, validation
     names = ", ".join(PERSONA_NAMES[i] for i in sorted(missing))
     raise QualityGateError(f"The decision tree finds no rule for {names}: these clients do not fall into seven.")
+
+
+def _counted(tree: Tree, X: np.ndarray, personas: np.ndarray) -> Tree:
+    """Count the personas in each leaf anew: a cut that was rounded may have sent clients to another one."""
+    counts = np.zeros_like(tree.shares)
+    np.add.at(counts, (tree.apply(X), personas), 1)
+    sizes = counts.sum(axis=1, keepdims=True)
+    return replace(tree, shares=np.where(sizes > 0, counts / np.maximum(sizes, 1), tree.shares))
 
 
 def _validate(X: np.ndarray, personas: np.ndarray, seed: int) -> list[dict[str, float]]:
