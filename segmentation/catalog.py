@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from segmentation.errors import BadInputError
-from segmentation.manifest import MANIFEST_NAME, BadSnapshotError, Manifest, read_manifest
+from segmentation.manifest import BadSnapshotError, Manifest, read_manifest
 from segmentation.store import Store, checked_id, told_in_a_sentence
 from segmentation.verify import verify
 
@@ -32,7 +32,7 @@ def check(store: Store, snapshot_id: str | None = None) -> Manifest:
 
 
 def serve(snapshot_id: str, store: Store, expected: str | None) -> None:
-    """Verify a snapshot and make it the one served, provided that `expected` still is."""
+    """Verify a snapshot and make it the one served, provided that `expected` or itself still is."""
     with told_in_a_sentence(store.url):
         if verify(_folder(store, snapshot_id)).id != snapshot_id:
             raise BadSnapshotError(f"Snapshot {snapshot_id} holds another one.")
@@ -53,10 +53,10 @@ def rollback(store: Store) -> str:
 
 def _folder(store: Store, snapshot_id: str | None) -> Path:
     with told_in_a_sentence(store.url):
+        known = store.ids()
         chosen = snapshot_id or store.current()
         if chosen is None:
             raise BadInputError(f"The store {store.url} serves no snapshot yet.")
-        folder = store.fetch(checked_id(chosen))
-        if not (folder / MANIFEST_NAME).is_file():
+        if checked_id(chosen) not in known:
             raise BadInputError(f"The store {store.url} has no snapshot {chosen}.")
-        return folder
+        return store.fetch(chosen)

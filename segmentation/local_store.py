@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from segmentation.errors import MenagerieError
+from segmentation.errors import BadInputError, MenagerieError
+from segmentation.manifest import BadSnapshotError
+from segmentation.verify import verify
 
 _DRAFT_PREFIX = ".tmp-"
 
@@ -48,17 +50,21 @@ class LocalStore:
             lock.close()
 
     def add(self, folder: Path, snapshot_id: str) -> None:
-        """Sync the draft to disk and rename it into place."""
+        """Sync the draft to disk and rename it into place, which a damaged one leaves to it."""
         target = self._snapshots / snapshot_id
         for path in (*folder.rglob("*"), folder):
             _sync(path)
         with self._locked():
-            if not target.exists():
+            if not _is_whole(target):
+                if target.exists():
+                    target.rename(folder.with_name("damaged"))  # goes with the rest of the draft
                 folder.rename(target)
         _sync(self._snapshots)
 
     def ids(self) -> list[str]:
         """List the folders that hold a manifest."""
+        if not self._folder.is_dir():
+            raise BadInputError(f"There is no folder {self.url}.")
         return sorted(p.parent.name for p in self._snapshots.glob("[0-9]*/manifest.json"))
 
     def fetch(self, snapshot_id: str) -> Path:
@@ -73,10 +79,10 @@ class LocalStore:
             return None
 
     def set_current(self, snapshot_id: str, expected: str | None) -> None:
-        """Replace `CURRENT` by a rename."""
+        """Replace `CURRENT` by a rename, also by the same, so that the service looks at the snapshot again."""
         with self._locked():
             found = self.current()
-            if found != expected:
+            if found not in (expected, snapshot_id):
                 raise MenagerieError(
                     f"Another run has changed what {self.url} serves, from {expected or 'nothing'} to "
                     f"{found or 'nothing'}; "
@@ -98,6 +104,13 @@ class LocalStore:
         for room in self._snapshots.glob(f"{_DRAFT_PREFIX}*/"):
             if _is_abandoned(room):
                 shutil.rmtree(room, ignore_errors=True)
+
+
+def _is_whole(snapshot: Path) -> bool:
+    try:
+        return verify(snapshot).id == snapshot.name
+    except BadSnapshotError:
+        return False
 
 
 def _is_abandoned(room: Path) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from segmentation.catalog import check, rollback, serve, show, snapshots
 from segmentation.errors import WrongUsageError
 from segmentation.manifest import canonical, total_bytes
-from segmentation.store import Store, checked_id, open_store
+from segmentation.store import Store, checked_id, open_store, told_in_a_sentence
 
 STORE_VARIABLE = "MENAGERIE_STORE"
 
@@ -35,7 +35,10 @@ def run(args: argparse.Namespace) -> int:
     """Do what was asked and print what came of it."""
     if not args.store:
         raise WrongUsageError(f"Name the store with --store or {STORE_VARIABLE}.")
-    print(_answer(args, open_store(args.store)))
+    store = open_store(args.store)
+    with told_in_a_sentence(store.url):
+        answer = _answer(args, store)
+    print(answer)
     return 0
 
 

@@ -30,7 +30,7 @@ class Store(Protocol):
         """Give a local folder to build a snapshot in, which is gone afterwards unless it was added."""
 
     def add(self, folder: Path, snapshot_id: str) -> None:
-        """Publish a finished draft as `snapshots/<snapshot_id>`; nothing happens if that is there already."""
+        """Publish a finished draft as `snapshots/<snapshot_id>`; one that is there stays, unless it is damaged."""
 
     def ids(self) -> list[str]:
         """List the snapshots, in alphabetical order."""
@@ -42,7 +42,7 @@ class Store(Protocol):
         """Return the id of the snapshot that is served, None when there is none yet."""
 
     def set_current(self, snapshot_id: str, expected: str | None) -> None:
-        """Serve another snapshot in one atomic step, provided that `expected` is still the one served."""
+        """Serve a snapshot in one atomic step, provided that `expected` or itself is still the one served."""
 
 
 def open_store(url: str) -> Store:
@@ -74,5 +74,5 @@ def told_in_a_sentence(url: str) -> Iterator[None]:
         if error.errno in _FULL:
             raise MenagerieError(f"The store {url} has no room left: {reason}.") from error
         if error.errno in _REFUSED:
-            raise BadInputError(f"The store {url} cannot be used: {reason} ({error.filename}).") from error
+            raise BadInputError(f"The store {url} cannot be used: {reason}.") from error
         raise MenagerieError(f"The store {url} failed: {reason}.") from error

@@ -107,6 +107,17 @@ def test_publishing_again_changes_nothing_but_serves_it(tmp_path: Path) -> None:
     assert (tmp_path / "snapshots" / first / MANIFEST_NAME).read_bytes() == manifest
 
 
+@pytest.mark.parametrize("damaged", ["metrics.json", MANIFEST_NAME, "lookup/user_id.npy"])
+def test_publishing_again_replaces_a_damaged_snapshot(tmp_path: Path, damaged: str) -> None:
+    folder = tmp_path / "snapshots" / publish_small(tmp_path)
+    for damage in (lambda file: file.write_bytes(b"{}"), Path.unlink):
+        damage(folder / damaged)
+        with pytest.raises(BadSnapshotError):
+            verify(folder)
+        assert publish_small(tmp_path) == verify(folder).id == folder.name
+    assert sorted(p.name for p in folder.parent.iterdir()) == [".lock", folder.name, "CURRENT"]
+
+
 def test_every_flipped_byte_is_noticed(folder: Path) -> None:
     for name in names(folder):
         file = folder / name
@@ -175,7 +186,9 @@ def test_current_moves_only_from_what_was_expected(tmp_path: Path) -> None:
     first = publish_small(tmp_path)
     store = open_store(str(tmp_path))
     with pytest.raises(MenagerieError, match="Another run has changed"):
-        store.set_current(first, None)
+        store.set_current("2020-03-31-000000000000", None)
+    assert store.current() == first
+    store.set_current(first, None)  # two runs published the same
     assert store.current() == first
 
 
@@ -212,8 +225,9 @@ def test_disk_faults_are_told_in_a_sentence(
         raise OSError(code, os.strerror(code), str(tmp_path))
 
     monkeypatch.setattr(local_store, "_sync", fail)
-    with pytest.raises(kind, match=told):
+    with pytest.raises(kind, match=told) as error:
         publish_small(tmp_path, parameters={}, metrics={"other": 1})
+    assert str(error.value).count(str(tmp_path)) == 1  # the store as it was given, no path in it
     assert open_store(str(tmp_path)).current() == first
     assert list((tmp_path / "snapshots").glob(".tmp-*")) == []
 
@@ -251,6 +265,17 @@ def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         f"{second} is served.",
     ]
     assert json.loads("\n".join(out[5:]))["id"] == first
+
+
+@pytest.mark.parametrize(
+    "action", [("list",), ("show",), ("verify",), ("rollback",), ("publish", "2020-04-30-3f2a9c1d77e0")]
+)
+def test_command_without_the_folder(tmp_path: Path, action: tuple[str, ...]) -> None:
+    store = tmp_path / "nowhere"
+    with pytest.raises(BadInputError) as error:
+        command(*action, "--store", str(store))
+    assert (str(error.value), error.value.exit_code) == (f"There is no folder {store}.", 3)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["../../etc", "2020-04-30-XYZ", "2020-04-30-3f2a9c1d77e0"])
