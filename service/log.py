@@ -24,6 +24,9 @@ _STANDARD_ERROR = 2
 _LINES_AT_ONCE = select.PIPE_BUF // 256
 """No line about a request is longer, and so many written at once are never torn apart in a pipe."""
 
+_MOST_WAITING = 65_536
+"""About 12 MB: minutes of requests that nobody reads. Further ones are counted only, so that memory lasts."""
+
 _GATHER_S = 0.1
 """To write lets go of the interpreter's lock, which at every request costs a tenth of all requests a second."""
 
@@ -45,6 +48,8 @@ class JsonLog:
         self._tells_requests = self._least <= LEVELS["info"]
         self._clock = _Clock()
         self._waiting: deque[str] = deque()
+        self._dropped = 0
+        self._dropping = threading.Lock()
         self._writer: threading.Thread | None = None
 
     def event(self, level: str, message: str, **fields: Any) -> None:
@@ -55,7 +60,12 @@ class JsonLog:
 
     def request(self, request_id: str, method: str, route: str, status: int, duration_ms: float) -> None:
         """Log one answered request; `route` is a template of ours, never the path that was asked for."""
-        if self._tells_requests:
+        if not self._tells_requests:
+            return
+        if len(self._waiting) >= _MOST_WAITING:
+            with self._dropping:
+                self._dropped += 1
+        else:
             known = method if method in _METHODS else "other"
             self._waiting.append(
                 f'{{"time": "{self._clock()}", "level": "info", "message": "request", '
@@ -70,6 +80,13 @@ class JsonLog:
         while self._waiting:
             lines = [self._waiting.popleft() for _ in range(min(_LINES_AT_ONCE, len(self._waiting)))]
             self._write("".join(lines).encode("ascii"))
+        self._tell_dropped()
+
+    def _tell_dropped(self) -> None:
+        with self._dropping:
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            self.event("warning", "requests not logged", count=dropped)
 
     def _start_writer(self) -> None:
         self._writer = threading.Thread(target=self._flush_for_ever, daemon=True, name="log")

@@ -21,10 +21,33 @@ class ProblemError(Exception):
 
 
 class BadUserIdError(ProblemError):
-    """The user id is no 64-bit integer."""
+    """The user id is no integer."""
 
     kind = "bad-user-id"
     title = "The user id is not an integer"
+
+
+class TooLargeUserIdError(BadUserIdError):
+    """The user id is an integer that no client can have."""
+
+    title = "The user id does not fit in 64 bits"
+
+
+class NoUserIdError(ProblemError):
+    """No client is named."""
+
+    status = HTTPStatus.NOT_FOUND
+    title = HTTPStatus.NOT_FOUND.phrase
+
+    def __init__(self) -> None:
+        super().__init__("Name a client: /segment/<user_id>.")
+
+
+class UnknownParameterError(ProblemError):
+    """The query has a parameter that there is not."""
+
+    kind = "unknown-parameter"
+    title = "Unknown parameter"
 
 
 class BadIncludeError(ProblemError):

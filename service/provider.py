@@ -30,6 +30,7 @@ class Provider:
         monotonic: Callable[[], float] = time.monotonic,
         spawn: Callable[[Callable[[], None]], None] = _in_background,
     ) -> None:
+        self._store = store
         self._snapshots = store / "snapshots"
         self._log = log
         self._monotonic = monotonic
@@ -48,9 +49,11 @@ class Provider:
         return self._snapshot
 
     def load(self) -> None:
-        """Look now, and wait for what comes of it."""
+        """Look now, wait for what comes of it, and tell if it is nothing."""
         with self._checking:
             self._follow()
+        if self._snapshot is None:
+            self._log.event("warning", "no snapshot to serve", store=str(self._store))
 
     def _check(self) -> None:
         try:
@@ -64,8 +67,6 @@ class Provider:
             return
         self._seen = seen  # so that a refused one is read again only when it is published again
         snapshot_id = seen[0]
-        if self._snapshot is not None and self._snapshot.id == snapshot_id:
-            return
         try:
             if not SNAPSHOT_ID.fullmatch(snapshot_id):
                 raise RefusedError("CURRENT holds no snapshot id")
@@ -73,7 +74,8 @@ class Provider:
         except RefusedError as error:
             self._log.event("error", "snapshot refused", snapshot=snapshot_id[:64], reason=str(error))
         except Exception as error:
-            self._log.event("error", "snapshot refused", snapshot=snapshot_id, exception=described(error))
+            self._seen = None  # it says nothing against the snapshot, such as too many open files: try again
+            self._log.event("error", "snapshot not read", snapshot=snapshot_id, exception=described(error))
         else:
             self._log.event("info", "snapshot served", snapshot=snapshot_id)
 

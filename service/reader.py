@@ -44,7 +44,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         seal = manifest.pop("seal")
         whole = seal == hashlib.sha256(_canonical(manifest)).hexdigest()
         whole = whole and text == _canonical({**manifest, "seal": seal})
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (FileNotFoundError, NotADirectoryError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise RefusedError(f"{MANIFEST_NAME} cannot be read") from error
     if not whole:
         raise RefusedError(f"{MANIFEST_NAME} is not the file that was published")

@@ -11,6 +11,7 @@ from service.answers import Snapshot
 from service.parameters import parsed_include, parsed_user_id
 from service.problems import (
     NoSnapshotError,
+    NoUserIdError,
     UnknownClientError,
     UnknownPersonaError,
 )
@@ -49,6 +50,7 @@ class Routes:
     def add_to(self, app: Flask) -> None:
         """Register every route."""
         app.add_url_rule("/segment/<user_id>", view_func=self.segment)
+        app.add_url_rule("/segment", view_func=self.nobody, strict_slashes=False)
         app.add_url_rule("/personas", view_func=self.personas)
         app.add_url_rule("/personas/<name>", view_func=self.persona)
         app.add_url_rule("/snapshot", view_func=self.snapshot)
@@ -68,6 +70,10 @@ class Routes:
             raise UnknownClientError(f"The snapshot of {snapshot.as_of} has no such client.")
         return self._kept(body, "+".join((snapshot.id, *include, *(["stale"] if stale else []))))
 
+    def nobody(self) -> Response:
+        """Answer that a client must be named."""
+        raise NoUserIdError
+
     def personas(self) -> Response:
         """Answer what the seven are."""
         snapshot = self._snapshot()
@@ -85,14 +91,14 @@ class Routes:
     def snapshot(self) -> Response:
         """Answer which snapshot is served."""
         snapshot = self._snapshot()
-        age_days = (datetime.fromtimestamp(self._clock(), UTC).date() - snapshot.as_of).days
+        age_days = self._age_days(snapshot)
         manifest = snapshot.manifest
         answer = {"id": snapshot.id, "created_at": manifest["created_at"], "age_days": age_days}
         answer |= {"counts": manifest["counts"], "metrics": snapshot.metrics}
         return self._dated(snapshot, answer, f"+{age_days}")
 
     def report(self) -> Response:
-        """Answer with the run's pictures."""
+        """Answer with the run on one page."""
         snapshot = self._snapshot()
         response = self._kept(snapshot.report, snapshot.id, _HTML)
         response.headers["Content-Security-Policy"] = _OFFLINE_PAGE
@@ -100,7 +106,11 @@ class Routes:
 
     def home(self) -> Response:
         """Answer with a page that says what this is."""
-        return _fresh(pages.home(self._provider.current()), _HTML)
+        snapshot = self._provider.current()
+        if snapshot is None:
+            return _fresh(pages.home(pages.NOTHING_TO_SERVE), _HTML)
+        age_days = self._age_days(snapshot) if self._is_stale(snapshot) else None
+        return _fresh(pages.home(pages.state(snapshot, age_days)), _HTML)
 
     def healthz(self) -> Response:
         """Answer that the process is alive."""
@@ -119,6 +129,9 @@ class Routes:
     def _is_stale(self, snapshot: Snapshot) -> bool:
         return self._clock() - snapshot.as_of_s >= self._stale_after_s
 
+    def _age_days(self, snapshot: Snapshot) -> int:
+        return (datetime.fromtimestamp(self._clock(), UTC).date() - snapshot.as_of).days
+
     def _dated(self, snapshot: Snapshot, answer: Mapping[str, object], variant: str = "") -> Response:
         stale = self._is_stale(snapshot)
         return self._kept(snapshot.dated(answer, stale), f"{snapshot.id}{variant}{'+stale' * stale}")
@@ -130,7 +143,9 @@ class Routes:
             ("Cache-Control", self._cache_control),
         ]
         if "HTTP_IF_NONE_MATCH" in request.environ and request.if_none_match.contains_weak(tag):
-            return Answer(status=304, headers=headers[1:])
+            answer = Answer(status=304, headers=headers[1:])
+            del answer.headers["Content-Type"]  # a response without one is given a default
+            return answer
         headers.append(("Content-Length", str(len(body))))
         return Answer([body], headers=headers)
 

@@ -1,5 +1,6 @@
 """The server: gunicorn, started from here with our settings."""
 
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from service.app import create_app
 from service.log import JsonLog
 from service.provider import Provider
 from service.settings import BadSettingError, Settings, StartError
-from service.worker import ServerLogger, Worker
+from service.worker import ServerLogger, Worker, heed_signals, hold_signals
 
 _KEEP_ALIVE_S = 75
 """Longer than the 60 s after which an AWS load balancer drops an idle connection, so that it closes first."""
@@ -71,6 +72,8 @@ def bind(settings: Settings) -> socket.socket:
 
 def serve(settings: Settings) -> None:
     """Answer until stopped; the process ends here."""
+    # A worker asked to stop before it listens for signals would never hear of it: they wait until it does.
+    os.register_at_fork(before=hold_signals, after_in_parent=heed_signals)
     listener = bind(settings)
     log = JsonLog(settings.log_level)
 

@@ -34,10 +34,10 @@ class Settings:
     workers: int = _setting(2, "How many processes answer.", least=1, most=256)
     threads: int = _setting(4, "How many requests a process answers at the same time.", least=1, most=256)
     max_age_days: int = _setting(
-        45, "From how many days after its as-of date a snapshot is called stale.", least=0, most=36_500
+        45, "After how many days from its as-of date a snapshot is called stale.", least=0, most=36_500
     )
     cache_s: int = _setting(60, "For how many seconds a caller may keep an answer.", least=0, most=31_536_000)
-    grace_s: int = _setting(30, "For how many seconds open requests may finish when stopped.", least=0, most=3600)
+    grace_s: int = _setting(10, "For how many seconds open requests may finish when stopped.", least=0, most=3600)
     log_level: str = _setting("info", "The least grave lines to log.", choices=("debug", "info", "warning", "error"))
 
 

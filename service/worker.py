@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import signal
 import socket
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +18,19 @@ _TOO_LARGE = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
     errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
 }
+
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+def hold_signals() -> None:
+    """Let the signals to stop wait."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+
+
+def heed_signals() -> None:
+    """Take the signals to stop, those that waited first."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
 
 
 class _JsonHandler(logging.Handler):
@@ -36,6 +50,8 @@ class ServerLogger(Logger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         """Send everything to our log."""
         super().setup(cfg)
+        # Below info, gunicorn tells the paths that were asked for and its configuration.
+        self.error_log.setLevel(max(self.error_log.level, logging.INFO))
         self.error_log.handlers = [_JsonHandler(JsonLog(cfg.loglevel))]
 
 
@@ -51,6 +67,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Leave the server's name out of every answer, then work."""
         wsgi.Response = _Response
         super().init_process()
+
+    def init_signals(self) -> None:
+        """Listen for signals, also for those that came while the worker was being made."""
+        super().init_signals()
+        heed_signals()
 
     def handle_error(self, req: object, client: socket.socket, addr: object, exc: Exception) -> None:  # noqa: ARG002
         """Answer a request that could not be read, or whose answer could not be made."""

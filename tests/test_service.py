@@ -1,6 +1,8 @@
 """The service answers from the snapshot, exactly; whatever goes wrong is a problem that says so."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +16,7 @@ from snapshots import CLIENTS, MODEL, client, contents, publish_small
 from segmentation.columns import NAMES
 from segmentation.snapshot import publish
 from segmentation.store import open_store
+from service import log
 from service.app import create_app
 from service.log import JsonLog
 from service.provider import Provider
@@ -153,7 +156,9 @@ def test_reasons_stay_true_when_a_threshold_has_no_cents(tmp_path: Path) -> None
 def test_not_modified(service: Service, snapshot: str) -> None:
     answer = service.get("/segment/7", If_None_Match=f'W/"{snapshot}"')
     assert (answer.status_code, answer.data) == (304, b"")
-    assert answer.headers["ETag"] == f'"{snapshot}"'
+    headers = dict(answer.headers)
+    assert len(headers.pop("X-Request-ID")) == 16
+    assert headers == {"ETag": f'"{snapshot}"', "Cache-Control": "private, max-age=60"}
     assert service.get("/segment/7", If_None_Match='"2020-03-31-000000000000"').status_code == 200
     assert service.get("/segment/8", If_None_Match=f'"{snapshot}"').status_code == 404
 
@@ -162,11 +167,15 @@ def test_stale_past_the_set_age(service: Service) -> None:
     last_fresh_s = datetime(2020, 6, 14, 23, 59, 59, tzinfo=UTC).timestamp()  # 45 days after April 30
     service.now_s = last_fresh_s
     assert "stale" not in service.get("/segment/7").json
+    assert service.get("/snapshot").json["age_days"] == 45
+    assert "stale" not in service.get("/").text
     fresh = service.get("/segment/7").headers["ETag"]
     service.now_s = last_fresh_s + 1
     for path in ("/segment/7", "/personas", "/personas/owl", "/snapshot"):
         assert service.get(path).json["stale"] is True
     assert service.get("/segment/7").headers["ETag"] != fresh
+    assert service.get("/snapshot").json["age_days"] == 46
+    assert "Its answers are stale: it is 46 days old." in service.get("/").text
     assert service.get("/readyz").status_code == 200
 
 
@@ -182,9 +191,7 @@ def told(answer: Any) -> dict[str, Any]:
     return body
 
 
-@pytest.mark.parametrize(
-    "text", ["x", "1.0", "+1", "1 ", "%201", "1%00", "٣", "²", "1e3", "0x1", "--1", "9223372036854775808", "1" * 400]
-)
+@pytest.mark.parametrize("text", ["x", "1.0", "+1", "1 ", "%201", "1%00", "٣", "²", "1e3", "0x1", "--1", "-"])
 def test_a_user_id_that_is_no_integer(service: Service, text: str) -> None:
     body = told(service.get(f"/segment/{text}"))
     body.pop("instance")
@@ -192,8 +199,30 @@ def test_a_user_id_that_is_no_integer(service: Service, text: str) -> None:
         "type": "urn:menagerie:bad-user-id",
         "title": "The user id is not an integer",
         "status": 400,
-        "detail": "A user id is a 64-bit integer in the digits 0 to 9.",
+        "detail": "A user id is an integer in the digits 0 to 9, with a minus sign before it or not.",
     }
+
+
+@pytest.mark.parametrize("text", ["9223372036854775808", "-9223372036854775809", "1" * 400, "1" * 9000])
+def test_a_user_id_of_more_than_64_bits(service: Service, text: str) -> None:
+    assert told(service.get(f"/segment/{text}")) == problem(
+        "urn:menagerie:bad-user-id",
+        "The user id does not fit in 64 bits",
+        400,
+        "The user id does not fit in 64 bits: it is from -9223372036854775808 to 9223372036854775807.",
+        f"/segment/{text}",
+    )
+
+
+@pytest.mark.parametrize("text", ["7", "007", "0" * 9000 + "7"])
+def test_zeros_before_a_user_id_mean_nothing(service: Service, text: str) -> None:
+    assert service.get(f"/segment/{text}").json["user_id"] == 7
+
+
+@pytest.mark.parametrize("path", ["/segment", "/segment/"])
+def test_a_path_that_names_no_client(service: Service, path: str) -> None:
+    detail = "Name a client: /segment/<user_id>."
+    assert told(service.get(path)) == problem("about:blank", "Not Found", 404, detail, path)
 
 
 @pytest.mark.parametrize("text", ["9223372036854775807", "-9223372036854775808", "0", "-0"])
@@ -213,6 +242,13 @@ def test_other_problems(service: Service) -> None:
         "Unknown include",
         400,
         "include takes features and reasons, separated by a comma.",
+        "/segment/7",
+    )
+    assert told(service.get("/segment/7?include=features&includes=reasons")) == problem(
+        "urn:menagerie:unknown-parameter",
+        "Unknown parameter",
+        400,
+        "There is no parameter 'includes', only include.",
         "/segment/7",
     )
     assert told(service.get("/personas/wolf")) == problem(
@@ -267,7 +303,10 @@ def test_pages(service: Service, snapshot: str) -> None:
     report = service.get("/report")
     assert report.data == b"<!doctype html><title>Report</title>"
     assert report.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert f"Snapshot {snapshot}: 4 clients as of 2020-04-30." in service.get("/").text
+    home = service.get("/").text
+    assert f"Snapshot {snapshot}: 4 clients as of 2020-04-30." in home
+    assert '<link rel="icon" href="data:image/svg+xml,' in home
+    assert "the run on one page" in home
 
 
 def test_without_a_snapshot_then_with_one(store: Path) -> None:
@@ -322,6 +361,56 @@ def test_the_snapshot_follows_current_but_not_into_a_damaged_one(store: Path, se
     assert changed(service, lambda: current.write_text(other)) == 4
     assert service.get("/readyz").status_code == 200
     assert changed(service, lambda: current.write_text("../elsewhere")) == 4
+
+
+def test_a_snapshot_that_could_not_be_read_is_tried_again(
+    store: Path, snapshot: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    service = Service(store)
+    for called in ("service.reader._verify_files", "pathlib.Path.read_bytes"):
+        with monkeypatch.context() as patch:
+            patch.setattr(called, fail)
+            assert service.get("/readyz").status_code == 503
+        service.uptime_s += 1
+    assert service.get("/readyz").json == {"status": "ready", "snapshot": snapshot}
+    errors = [(line["message"], line["snapshot"]) for line in service.logged() if line["level"] == "error"]
+    assert errors == [("snapshot not read", snapshot)] * 2
+
+
+def test_a_refused_snapshot_is_read_once(store: Path, snapshot: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    flipped(store / "snapshots" / snapshot / "metrics.json")
+    service = Service(store)
+    assert service.get("/readyz").status_code == 503
+    monkeypatch.setattr("service.provider.read_snapshot", None)
+    service.uptime_s += 1
+    assert service.get("/readyz").status_code == 503
+    assert [line["message"] for line in service.logged() if line["level"] == "error"] == ["snapshot refused"]
+
+
+def test_a_damaged_snapshot_published_again_is_served(store: Path, snapshot: str) -> None:
+    flipped(store / "snapshots" / snapshot / "metrics.json")
+    service = Service(store)
+    assert service.get("/readyz").status_code == 503
+    assert changed(service, lambda: publish_small(store)) == 4
+
+
+def test_requests_that_wait_to_be_logged_are_bounded_and_the_rest_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "_MOST_WAITING", 3)
+    monkeypatch.setattr(JsonLog, "_start_writer", lambda _: None)  # nobody drains it
+    lines: list[bytes] = []
+    full = JsonLog("info", lines.append)
+    for _ in range(2):
+        for status in range(200, 208):
+            full.request("id", "GET", "/", status, 1.0)
+        full.flush()
+    told = [json.loads(line) for text in lines for line in text.splitlines()]
+    assert [line.get("status") or (line["message"], line["count"]) for line in told] == [
+        *(200, 201, 202, ("requests not logged", 5)),
+        *(200, 201, 202, ("requests not logged", 5)),
+    ]
 
 
 def test_requests_are_logged_by_route_and_without_user_ids(service: Service) -> None:

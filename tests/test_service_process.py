@@ -107,6 +107,26 @@ def test_it_answers_logs_no_user_id_and_ends_when_told_to(tmp_path: Path) -> Non
     assert "51236374" not in (tmp_path / "log").read_text()
 
 
+def test_nothing_that_was_asked_is_in_a_log_of_everything(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    with running(tmp_path, tmp_path / "log", "--log-level", "debug") as service:
+        answers = [service.get(f"/segment/{mark}")[0] for mark in ("512363741", "512363742", "512363741x")]
+        assert service.stop() == 0
+    assert answers == [200, 404, 400]
+    assert len([line for line in service.logged() if line["message"] == "request"]) >= 3
+    log = (tmp_path / "log").read_text()
+    assert "51236374" not in log
+    assert "configuration" not in log
+
+
+@pytest.mark.parametrize("store", ["", "nowhere"])
+def test_it_warns_at_a_start_with_nothing_to_serve(tmp_path: Path, store: str) -> None:
+    with running(tmp_path / store, tmp_path / "log") as service:
+        assert service.get("/readyz")[0] == 503
+        warnings = [line for line in service.logged() if line["level"] == "warning"]
+    assert [(line["message"], line["store"]) for line in warnings] == [("no snapshot to serve", str(tmp_path / store))]
+
+
 def test_it_starts_without_a_snapshot_and_picks_one_up(tmp_path: Path) -> None:
     with running(tmp_path, tmp_path / "log", "--workers", "1") as service:  # each worker looks for itself
         assert service.get("/readyz")[0] == 503
@@ -162,3 +182,38 @@ def test_the_service_needs_numpy_and_flask_only(tmp_path: Path) -> None:
     loaded = set(done.stdout.split())
     assert {"service", "numpy", "flask", "gunicorn"} <= loaded
     assert not loaded & {"segmentation", "pandas", "pyarrow", "sklearn", "scipy", "duckdb", "ibis"}
+
+
+SLOWLY_MADE_WORKERS = """
+import sys, time
+from service.__main__ import main
+from service.worker import Worker
+
+init_signals = Worker.init_signals
+Worker.init_signals = lambda worker: (time.sleep(0.3), init_signals(worker))
+sys.exit(main())
+"""
+
+
+def wait_for(lines: int, log: Path) -> None:
+    """Wait until so many lines are logged, or no more come."""
+    deadline = time.monotonic() + WITHIN_S / 2
+    while log.read_bytes().count(b"\n") < lines and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
+@pytest.mark.parametrize("lines", [3, 4, 5, 6, 7, 8])  # the master process writes four, then each worker one
+def test_a_stop_is_heard_by_workers_that_are_still_being_made(tmp_path: Path, lines: int) -> None:
+    publish_small(tmp_path / "store")
+    log = tmp_path / "log"
+    arguments = ("--store", str(tmp_path / "store"), "--port", "0", "--workers", "4", "--grace-s", "60")
+    command = [sys.executable, "-c", SLOWLY_MADE_WORKERS, *arguments]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, stderr=stream, env=ENVIRONMENT)
+    try:
+        wait_for(lines, log)
+        process.terminate()
+        assert process.wait(WITHIN_S) == 0
+    finally:
+        process.kill()
+        process.wait()
