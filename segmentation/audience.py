@@ -12,18 +12,24 @@ import pyarrow.parquet as pq
 CHUNK_CLIENTS = 65_536
 
 
-def write(clients: Path, persona: str, form: str, out: IO[bytes]) -> None:
-    """Write the clients of `persona`, with their features, as csv, ndjson or parquet, in constant memory."""
+def write(clients: Path, persona: str, form: str, out: IO[bytes]) -> int:
+    """Write the clients of `persona` as csv, ndjson or parquet, in constant memory; return how many they are."""
+    written = 0
     with pq.ParquetFile(clients) as file:
         schema = file.schema_arrow
         if form == "ndjson":
             for batch in file.iter_batches(CHUNK_CLIENTS):
-                _write_ndjson(_members(batch, persona), out)
-            return
+                members = _members(batch, persona)
+                _write_ndjson(members, out)
+                written += members.num_rows
+            return written
         opened = pa.csv.CSVWriter(out, schema) if form == "csv" else pq.ParquetWriter(out, schema, compression="zstd")
         with opened as writer:
             for batch in file.iter_batches(CHUNK_CLIENTS):
-                writer.write_table(pa.table(_members(batch, persona)))
+                members = _members(batch, persona)
+                writer.write_table(pa.table(members))
+                written += members.num_rows
+    return written
 
 
 def _members(batch: pa.RecordBatch, persona: str) -> pa.RecordBatch:

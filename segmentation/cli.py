@@ -12,7 +12,7 @@ from datetime import date
 from importlib import import_module
 from pathlib import Path
 
-from segmentation import snapshots_command
+from segmentation import VERSION, snapshots_command
 from segmentation.engine import reason
 from segmentation.errors import MenagerieError
 from segmentation.personas import PERSONA_NAMES
@@ -72,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action="version", version=f"menagerie {VERSION}")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name: str, text: str) -> argparse.ArgumentParser:

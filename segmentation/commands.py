@@ -28,6 +28,9 @@ from segmentation.store import Store, open_store
 from segmentation.words import number
 
 METRICS = "metrics.json"
+SERVED = {"en": "Snapshot {} is published and served.", "fr": "L’instantané {} est publié et servi."}
+COUNTED = {"en": "Snapshot {}: {} clients as of {}.", "fr": "Instantané {} : {} clients au {}."}
+TRY = {"en": "Try", "fr": "À essayer"}
 LATE_DAYS = 3
 """Days without events before the as-of date that a feed delivered late may explain."""
 
@@ -40,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     _say_account(outcome.ingested, report)
     _say_age(outcome.ingested, args.as_of, report)
     closing.print_table(outcome.personas, args.lang)
-    print(f"Snapshot {outcome.snapshot_id} is published and served.")
+    print(SERVED[args.lang].format(outcome.snapshot_id))
     return 0
 
 
@@ -93,8 +96,7 @@ def publish(args: argparse.Namespace) -> int:
             f"{args.segments.name} holds no segments of this model; `segmentation assign` writes them."
         ) from error
     contents = pipeline.contents_of(segments, files, metrics)
-    snapshot_id = publish_snapshot(contents, _store(args), datetime.now(UTC))
-    print(f"Snapshot {snapshot_id} is published and served.")
+    print(SERVED["en"].format(publish_snapshot(contents, _store(args), datetime.now(UTC))))
     return 0
 
 
@@ -104,10 +106,11 @@ def personas(args: argparse.Namespace) -> int:
     manifest = check(store)
     folder = store.fetch(manifest.id)
     closing.print_table(json.loads((folder / "personas.json").read_text(encoding="utf-8")), args.lang)
-    print(f"Snapshot {manifest.id}: {number(manifest.counts['clients'], 'en')} clients as of {manifest.as_of}.")
+    clients = number(manifest.counts["clients"], args.lang)
+    print(COUNTED[args.lang].format(manifest.id, clients, manifest.as_of))
     if args.url:
         users = np.load(folder / "lookup" / "user_id.npy", mmap_mode="r", allow_pickle=False)
-        print(f"\nTry: curl '{args.url}/segment/{users[len(users) // 2]}?include=reasons'")
+        print(f"\n{TRY[args.lang]}: curl '{args.url}/segment/{users[len(users) // 2]}?include=reasons'")
     return 0
 
 
@@ -123,8 +126,9 @@ def export(args: argparse.Namespace) -> int:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     draft = args.out.with_name(f".{args.out.name}.tmp")
     with draft.open("wb") as file:
-        audience.write(clients, args.persona, args.format, file)
+        written = audience.write(clients, args.persona, args.format, file)
     draft.replace(args.out)
+    print(f"{number(written, 'en')} clients: {args.out}")
     return 0
 
 
