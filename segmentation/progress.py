@@ -11,10 +11,12 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 
 class Step(Protocol):
@@ -70,6 +72,13 @@ class Lines:
         print(line, file=self._stream, flush=True)
 
 
+class _CountColumn(MofNCompleteColumn):
+    """How much is done, and of how much where that is known."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total is not None else Text(f"{int(task.completed)}")
+
+
 class Bars:
     """A bar for each step, on a terminal."""
 
@@ -80,7 +89,7 @@ class Bars:
     def step(self, name: str, total: float | None = None) -> Iterator[Step]:
         """Draw the step's bar, and leave it finished."""
         columns = (SpinnerColumn(finished_text="✔"), TextColumn("{task.description}"), BarColumn(30))
-        with Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), console=self._console) as progress:
+        with Progress(*columns, _CountColumn(), TimeElapsedColumn(), console=self._console) as progress:
             task = progress.add_task(name, total=total)
             yield _BarStep(progress, task)
             progress.update(task, total=progress.tasks[0].completed or 1, completed=progress.tasks[0].completed or 1)
