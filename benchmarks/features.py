@@ -5,6 +5,7 @@ Run it with `python -m benchmarks.features`; the events, made once, stay in benc
 
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -33,6 +34,7 @@ def make_events() -> None:
     """Simulate and ingest 20 million events, once."""
     if (INGESTED / "ingest.json").exists():
         return
+    shutil.rmtree(OUT, ignore_errors=True)  # what an interrupted run left
     command = [sys.executable, "-m", "segmentation"]
     raw = str(OUT / "raw")
     simulate = ["simulate", raw, "--clients", str(CLIENTS), "--seed", "1", "--format", "parquet"]
