@@ -153,6 +153,24 @@ def test_reasons_stay_true_when_a_threshold_has_no_cents(tmp_path: Path) -> None
     }
 
 
+@pytest.mark.parametrize(
+    ("days", "threshold", "en", "fr"),
+    [
+        (0, 21.0, "last purchase today, at most 21", "dernier achat aujourd’hui, au plus 21"),
+        (0, 0.0, "last purchase today", "dernier achat aujourd’hui"),
+        (1, 21.0, "last purchase 1 day ago, at most 21", "dernier achat il y a 1 jour, au plus 21"),
+    ],
+)
+def test_none_is_said_as_people_say_it(tmp_path: Path, days: int, threshold: float, en: str, fr: str) -> None:
+    model = json.loads(json.dumps(MODEL))
+    model["features"][0]["none"] = {"en": "last purchase today", "fr": "dernier achat aujourd’hui"}
+    model["nodes"]["threshold"][0] = threshold
+    (tmp_path / "tree.json").write_text(json.dumps(model))
+    values = {"days_since_last_purchase": days, "total_purchase_value": 900.0, "count_products_7m": 1}
+    reasons = open_tree(tmp_path / "tree.json").reasons(values)
+    assert (reasons["en"][0], reasons["fr"][0]) == (en, fr)
+
+
 def test_not_modified(service: Service, snapshot: str) -> None:
     answer = service.get("/segment/7", If_None_Match=f'W/"{snapshot}"')
     assert (answer.status_code, answer.data) == (304, b"")
