@@ -76,7 +76,8 @@ def _persona(persona: dict[str, Any], language: str) -> str:
     opening = said["rule" if len(rules) == 1 else "rules"].format(
         persona=label, article="an" if label[:1] in "AEIOU" else "a"
     )
-    about = f"{persona['traits'][language].capitalize()}. {persona['advice'][language]} {_favourites(persona['profile'], said)}"
+    traits, advice = persona["traits"][language].capitalize(), persona["advice"][language]
+    about = f"{traits}. {advice} {_favourites(persona['profile'], said)}"
     listed = "".join(f"<li>{escape(rule)}</li>" for rule in rules)
     inner = f"<p>{escape(about.strip())}</p><p>{escape(opening)}</p><ul>{listed}</ul>"
     return _section(f"{persona['emoji']} {label}", inner)
