@@ -18,13 +18,13 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.preprocessing import StandardScaler
 
 from segmentation.errors import WrongUsageError
+from segmentation.events import COLUMNS
 from segmentation.personas import PERSONA_NAMES
 from segmentation.progress import Silent
 from segmentation.simulate import Shop, add_arguments, run, simulate
 from segmentation.simulate.behaviours import BEHAVIOURS
 from segmentation.simulate.files import TRUTH
 from segmentation.simulate.months import MONTH_NAMES
-from segmentation.simulate.rows import NAMES
 from segmentation.simulate.shop import FORMATS
 
 DATA = Path(__file__).parent.parent / "data"
@@ -137,8 +137,8 @@ def test_another_seed_gives_other_events(small: Path, tmp_path: Path) -> None:
 
 def test_rows_look_like_the_real_ones(small: Path) -> None:
     header, first, *_ = contents(small)["2019-Oct.csv.gz"].decode().splitlines()
-    assert header == ",".join(NAMES)
-    fields = dict(zip(NAMES, first.split(","), strict=True))
+    assert header == ",".join(COLUMNS)
+    fields = dict(zip(COLUMNS, first.split(","), strict=True))
     assert fields["event_time"].startswith("2019-10-01 ")
     assert fields["event_time"].endswith(" UTC")
     assert len(fields["event_time"]) == 23

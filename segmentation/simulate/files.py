@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from segmentation.events import COLUMNS
 from segmentation.simulate.behaviours import BEHAVIOURS
 from segmentation.simulate.population import behaviour_of, client_numbers, user_id
-from segmentation.simulate.rows import NAMES, as_text
+from segmentation.simulate.rows import as_text
 from segmentation.simulate.shop import Shop
 
 TRUTH = Path("truth") / "behaviours.csv.gz"
@@ -61,7 +62,7 @@ class CsvFile:
         self._raw = path.open("wb")
         zipped = path.suffix == ".gz"
         self._sink = gzip.GzipFile("", "wb", 6, self._raw, mtime=0) if zipped else self._raw
-        self._sink.write((",".join(NAMES) + "\n").encode())
+        self._sink.write((",".join(COLUMNS) + "\n").encode())
         self._last_line = b""
 
     def write(self, table: pa.Table) -> None:

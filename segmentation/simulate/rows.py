@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from segmentation.events import COLUMNS
 from segmentation.simulate.catalogue import (
     BRAND_NAMES,
     CATEGORY_IDS,
@@ -16,18 +17,6 @@ from segmentation.simulate.draws import Ints, Words, mix
 from segmentation.simulate.events import TYPES, Events
 from segmentation.simulate.months import DAY_S, DAYS, FIRST_DAY, REFILED_FROM_S
 from segmentation.simulate.population import user_id
-
-NAMES = (
-    "event_time",
-    "event_type",
-    "product_id",
-    "category_id",
-    "category_code",
-    "brand",
-    "price",
-    "user_id",
-    "user_session",
-)
 
 _EPOCH = np.datetime64(FIRST_DAY.isoformat(), "s")
 _HEX = np.array([f"{byte:02x}".encode() for byte in range(256)], "S2").view(np.uint16)
@@ -52,7 +41,7 @@ def as_table(events: Events, catalogue: Catalogue) -> pa.Table:
         pa.array(user_id(events.user.astype(np.int64))),
         pa.DictionaryArray.from_arrays(pa.array(events.session), uuids(events.words)),
     )
-    return pa.table(dict(zip(NAMES, columns, strict=True)))
+    return pa.table(dict(zip(COLUMNS, columns, strict=True)))
 
 
 def as_text(table: pa.Table) -> pa.Table:
