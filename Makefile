@@ -5,6 +5,8 @@ STORE ?= store
 SAMPLE_AS_OF := 2020-04-30
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --custom-compile-command "make lock" -q
 RUN_STAMP := $(VENV)/.ready
 DEV_STAMP := $(VENV)/.ready-dev
 
@@ -37,10 +39,11 @@ bench: $(DEV_STAMP) ## Measure speed against the yardsticks in benchmarks/
 	$(BIN)/python -m benchmarks
 
 lock: $(DEV_STAMP) ## Compile requirements*.txt from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --custom-compile-command "make lock" -q -o requirements.txt
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --custom-compile-command "make lock" -q -c requirements.txt -o requirements-dev.txt
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) --group service -c requirements.txt -o requirements-service.txt
+	$(LOCK) --group rclone -c requirements-dev.txt -o requirements-rclone.txt
+	$(LOCK) --group infra -o requirements-infra.txt
 
 clean: ## Remove what the other commands made
 	rm -rf $(VENV) $(STORE) build .pytest_cache .mypy_cache .ruff_cache
