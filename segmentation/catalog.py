@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from segmentation.errors import BadInputError
-from segmentation.manifest import BadSnapshotError, Manifest, read_manifest
+from segmentation.manifest import MANIFEST_NAME, BadSnapshotError, Manifest, read_manifest
 from segmentation.store import Store, checked_id, told_in_a_sentence
 from segmentation.verify import verify
 
@@ -14,7 +14,7 @@ def snapshots(store: Store) -> list[Manifest]:
     with told_in_a_sentence(store.url):
         for snapshot_id in store.ids():
             try:
-                found.append(read_manifest(store.fetch(snapshot_id)))
+                found.append(read_manifest(store.fetch(snapshot_id, [MANIFEST_NAME])))
             except BadSnapshotError:
                 continue
     return sorted(found, key=lambda manifest: (manifest.created_at, manifest.id))
@@ -22,19 +22,26 @@ def snapshots(store: Store) -> list[Manifest]:
 
 def show(store: Store, snapshot_id: str | None = None) -> Manifest:
     """Return the manifest of one snapshot, by default of the one served."""
-    return read_manifest(_folder(store, snapshot_id))
+    with told_in_a_sentence(store.url):
+        return read_manifest(store.fetch(_known(store, snapshot_id), [MANIFEST_NAME]))
 
 
 def check(store: Store, snapshot_id: str | None = None) -> Manifest:
     """Verify one snapshot, by default the one served."""
+    return verified(store, snapshot_id)[0]
+
+
+def verified(store: Store, snapshot_id: str | None = None) -> tuple[Manifest, Path]:
+    """Verify one snapshot, by default the one served, and return its manifest and a local folder with its files."""
     with told_in_a_sentence(store.url):
-        return verify(_folder(store, snapshot_id))
+        folder = store.fetch(_known(store, snapshot_id))
+        return verify(folder), folder
 
 
 def serve(snapshot_id: str, store: Store, expected: str | None) -> None:
     """Verify a snapshot and make it the one served, provided that `expected` or itself still is."""
     with told_in_a_sentence(store.url):
-        if verify(_folder(store, snapshot_id)).id != snapshot_id:
+        if check(store, snapshot_id).id != snapshot_id:
             raise BadSnapshotError(f"Snapshot {snapshot_id} holds another one.")
         store.set_current(snapshot_id, expected)
 
@@ -51,12 +58,22 @@ def rollback(store: Store) -> str:
     return previous
 
 
-def _folder(store: Store, snapshot_id: str | None) -> Path:
+def prune(store: Store, keep: int) -> list[str]:
+    """Remove all but the newest `keep` snapshots and the one served, and return their ids."""
     with told_in_a_sentence(store.url):
-        known = store.ids()
-        chosen = snapshot_id or store.current()
-        if chosen is None:
-            raise BadInputError(f"The store {store.url} serves no snapshot yet.")
-        if checked_id(chosen) not in known:
-            raise BadInputError(f"The store {store.url} has no snapshot {chosen}.")
-        return store.fetch(chosen)
+        served = store.current()
+        old = [manifest.id for manifest in snapshots(store)][:-keep]
+        gone = [snapshot_id for snapshot_id in old if snapshot_id != served]
+        for snapshot_id in gone:
+            store.remove(snapshot_id)
+    return gone
+
+
+def _known(store: Store, snapshot_id: str | None) -> str:
+    known = store.ids()
+    chosen = snapshot_id or store.current()
+    if chosen is None:
+        raise BadInputError(f"The store {store.url} serves no snapshot yet.")
+    if checked_id(chosen) not in known:
+        raise BadInputError(f"The store {store.url} has no snapshot {chosen}.")
+    return chosen

@@ -6,9 +6,11 @@ The commands' own parts are imported when one runs, so that `--help` answers at 
 import argparse
 import io
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -21,11 +23,20 @@ from segmentation.words import LANGUAGES
 
 FIRST_YEAR, LAST_YEAR = 1970, 9998  # with room for the windows and the day after
 EXIT_CODES = """exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 bad input,
-4 a quality gate refused to publish"""
+4 refused to publish: a quality gate did, or another run has published meanwhile"""
 
 
 DEBUG_VARIABLE = "MENAGERIE_DEBUG"
-INTERRUPTED = 130  # 128 and the number of the signal, as shells say it
+EVENTS_VARIABLE = "MENAGERIE_EVENTS"
+STOPPED = 128  # and the number of the signal, as shells say it
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, as `docker stop` and ECS send it."""
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without emoji shows a question mark
     args = parser().parse_args(arguments)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)  # the first process of a container ignores it otherwise
     try:
         return int(import_module("segmentation.commands").COMMANDS[args.command](args))
     except BrokenPipeError:  # whoever read our output, such as `head`, has enough of it
@@ -50,7 +63,7 @@ def _told(error: BaseException) -> tuple[str, int]:
     if isinstance(error, MenagerieError):
         return str(error), error.exit_code
     if isinstance(error, KeyboardInterrupt) or "interrupt" in str(error).lower():  # as the database engine says it
-        return "Stopped.", INTERRUPTED
+        return "Stopped.", STOPPED + (signal.SIGTERM if isinstance(error, _Terminated) else signal.SIGINT)
     if isinstance(error, OSError):
         return f"The disk or the network failed: {reason(error)}.", MenagerieError.exit_code
     return (
@@ -92,38 +105,44 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run_arguments(one: argparse.ArgumentParser) -> None:
-    _events(one, "raw files or folders of them, or one folder of ingested events")
+    _events(one, "raw files or folders of them, or one folder of ingested events; also s3:// URLs")
     _as_of(one)
     _store(one)
     _seed(one)
     _timezone(one)
+    one.add_argument("--keep", type=_some, metavar="N", help="then remove all but the newest N snapshots")
+    one.add_argument(
+        "--arrived",
+        metavar="KEY",
+        help="the S3 object whose arrival started this run: wait for more to land, and leave it to a later one's run",
+    )
     _language(one)
 
 
 def _stage_arguments(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     one = add("ingest", "clean raw files into typed, monthly Parquet, and account for every row")
-    _events(one, "raw files (.csv, .csv.gz, .parquet) or folders of them")
+    _events(one, "raw files (.csv, .csv.gz, .parquet) or folders of them, also s3:// URLs")
     one.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder of ingested events, made or added to"
+        "--out", type=_path, required=True, metavar="DIR", help="folder of ingested events, made or added to"
     )
     one = add("features", "compute the 24 client columns from ingested events")
-    one.add_argument("--events", type=Path, required=True, metavar="DIR", help="folder of ingested events")
+    one.add_argument("--events", type=_path, required=True, metavar="DIR", help="folder of ingested events")
     _as_of(one)
     _timezone(one)
     one.add_argument(
         "--engine", choices=("duckdb",), default="duckdb", help="what computes them (default: %(default)s)"
     )
-    one.add_argument("--out", type=Path, required=True, metavar="FILE", help="Parquet file of clients to write")
+    one.add_argument("--out", type=_path, required=True, metavar="FILE", help="Parquet file of clients to write")
     one = add("fit", "learn the model from a client table")
     _clients(one)
     _seed(one)
-    one.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the model and its metrics")
+    one.add_argument("--out", type=_path, required=True, metavar="DIR", help="folder for the model and its metrics")
     one = add("assign", "give each client of a table a persona")
     _clients(one)
     _model(one)
-    one.add_argument("--out", type=Path, required=True, metavar="FILE", help="Parquet file of segments to write")
+    one.add_argument("--out", type=_path, required=True, metavar="FILE", help="Parquet file of segments to write")
     one = add("publish", "publish assigned clients as a snapshot")
-    one.add_argument("--segments", type=Path, required=True, metavar="FILE", help="what `assign` wrote")
+    one.add_argument("--segments", type=_path, required=True, metavar="FILE", help="what `assign` wrote")
     _model(one)
     _store(one)
 
@@ -138,33 +157,66 @@ def _export_arguments(one: argparse.ArgumentParser) -> None:
     _store(one)
     one.add_argument("--persona", required=True, choices=PERSONA_NAMES, help="whom to export")
     one.add_argument("--format", choices=("csv", "ndjson", "parquet"), default="csv", help="(default: %(default)s)")
-    one.add_argument("--out", type=Path, metavar="FILE", help="where to (default: standard output)")
+    one.add_argument("--out", metavar="FILE", help="where to, a file or an s3:// URL (default: standard output)")
 
 
 def _events(one: argparse.ArgumentParser, text: str) -> None:
-    one.add_argument("--events", type=Path, nargs="+", required=True, metavar="PATH", help=text)
+    given = os.environ.get(EVENTS_VARIABLE)
+    one.add_argument(
+        "--events",
+        nargs="+",
+        required=not given,
+        default=[given],
+        metavar="PATH",
+        help=f"{text} (default: {EVENTS_VARIABLE})",
+    )
+
+
+def _path(text: str) -> Path:
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no local path, and only those will do here")
+    return Path(text)
 
 
 def _clients(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--clients", type=Path, required=True, metavar="FILE", help="what `features` wrote")
+    one.add_argument("--clients", type=_path, required=True, metavar="FILE", help="what `features` wrote")
 
 
 def _model(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--model", type=Path, required=True, metavar="DIR", help="what `fit` wrote")
+    one.add_argument("--model", type=_path, required=True, metavar="DIR", help="what `fit` wrote")
 
 
 def _as_of(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--as-of", type=_day, required=True, metavar="DATE", help="the last day that counts, YYYY-MM-DD")
+    one.add_argument(
+        "--as-of",
+        type=_day,
+        required=True,
+        metavar="DATE",
+        help="the last day that counts, YYYY-MM-DD; or a time, as schedulers give it, for the last whole day before it",
+    )
 
 
 def _day(text: str) -> date:
     try:
-        day = date.fromisoformat(text)
-        if day.isoformat() != text or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        day = date.fromisoformat(text) if "T" not in text else _last_whole_day(text)
+        if ("T" not in text and day.isoformat() != text) or not FIRST_YEAR <= day.year <= LAST_YEAR:
             raise ValueError(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"{text!r} is no date written YYYY-MM-DD") from None
     return day
+
+
+def _last_whole_day(text: str) -> date:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(text)
+    return time.astimezone(UTC).date() - timedelta(days=1)
+
+
+def _some(text: str) -> int:
+    if not (number := _whole(text)):
+        raise argparse.ArgumentTypeError("at least 1 must be kept")
+    return number
 
 
 def _whole(text: str) -> int:
@@ -178,7 +230,7 @@ def _store(one: argparse.ArgumentParser) -> None:
         "--store",
         metavar="URL",
         default=os.environ.get(snapshots_command.STORE_VARIABLE),
-        help=f"the folder that holds the snapshots (default: {snapshots_command.STORE_VARIABLE})",
+        help=f"where the snapshots are, a folder or s3://bucket/prefix (default: {snapshots_command.STORE_VARIABLE})",
     )
 
 

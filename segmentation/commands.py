@@ -3,54 +3,43 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from segmentation import audience, closing, pipeline, snapshots_command
+from segmentation import audience, closing, pipeline, run_command, snapshots_command
 from segmentation.assign import assign_file
-from segmentation.catalog import check
+from segmentation.catalog import verified
 from segmentation.errors import BadInputError, WrongUsageError
 from segmentation.features import read_clients, write_clients
 from segmentation.fit import fit as fit_model
-from segmentation.ingest import Ingested
 from segmentation.ingest import ingest as ingest_files
 from segmentation.lookup import SEGMENT_SCHEMA
 from segmentation.model.files import dump, load
-from segmentation.progress import Reporter, reporter
+from segmentation.progress import reporter
+from segmentation.s3 import SCHEME, Bucket
+from segmentation.scratch import scratch
 from segmentation.simulate import cli as simulate_command
-from segmentation.snapshot import publish as publish_snapshot
+from segmentation.snapshot import publish_over
+from segmentation.snapshots_command import store_named
+from segmentation.sources import stage
 from segmentation.stage import write_json
-from segmentation.store import Store, open_store
 from segmentation.words import number
 
 METRICS = "metrics.json"
-SERVED = {"en": "Snapshot {} is published and served.", "fr": "L’instantané {} est publié et servi."}
 COUNTED = {"en": "Snapshot {}: {} clients as of {}.", "fr": "Instantané {} : {} clients au {}."}
 TRY = {"en": "Try", "fr": "À essayer"}
-LATE_DAYS = 3
-"""Days without events before the as-of date that a feed delivered late may explain."""
-
-
-def run(args: argparse.Namespace) -> int:
-    """Do it all, and close with the table of personas."""
-    report = reporter()
-    story = pipeline.Run(args.events, args.as_of, _store(args).url, args.seed, args.timezone)
-    outcome = pipeline.run(story, report, datetime.now(UTC))
-    _say_account(outcome.ingested, report)
-    _say_age(outcome.ingested, args.as_of, report)
-    closing.print_table(outcome.personas, args.lang)
-    print(SERVED[args.lang].format(outcome.snapshot_id))
-    return 0
 
 
 def ingest(args: argparse.Namespace) -> int:
     """Ingest, and say what became of every file."""
     report = reporter()
-    _say_account(ingest_files(args.events, args.out, report), report)
+    with scratch() as folder:
+        run_command.say_account(ingest_files(stage(args.events, folder, report), args.out, report), report)
     return 0
 
 
@@ -87,6 +76,8 @@ def assign(args: argparse.Namespace) -> int:
 
 def publish(args: argparse.Namespace) -> int:
     """Publish segments with the model that gave them."""
+    store = store_named(args)
+    served_before = store.current()
     files = _model_files(args.model)
     try:
         metrics = json.loads(files.pop(METRICS))
@@ -96,15 +87,14 @@ def publish(args: argparse.Namespace) -> int:
             f"{args.segments.name} holds no segments of this model; `segmentation assign` writes them."
         ) from error
     contents = pipeline.contents_of(segments, files, metrics)
-    print(SERVED["en"].format(publish_snapshot(contents, _store(args), datetime.now(UTC))))
+    print(run_command.SERVED["en"].format(publish_over(served_before, contents, store, datetime.now(UTC))))
     return 0
 
 
 def personas(args: argparse.Namespace) -> int:
     """Print the table of the snapshot that is served, and a request that finds a client of it."""
-    store = _store(args)
-    manifest = check(store)
-    folder = store.fetch(manifest.id)
+    store = store_named(args)
+    manifest, folder = verified(store)
     closing.print_table(json.loads((folder / "personas.json").read_text(encoding="utf-8")), args.lang)
     clients = number(manifest.counts["clients"], args.lang)
     print(COUNTED[args.lang].format(manifest.id, clients, manifest.as_of))
@@ -116,26 +106,35 @@ def personas(args: argparse.Namespace) -> int:
 
 def export(args: argparse.Namespace) -> int:
     """Write the clients of one persona of the snapshot that is served."""
-    store = _store(args)
-    clients = store.fetch(check(store).id) / "clients.parquet"
+    store = store_named(args)  # whose copy of the snapshot lasts as long as it
+    _, folder = verified(store)
+    clients = folder / "clients.parquet"
     if args.out is None:
         if args.format == "parquet":
             raise WrongUsageError("Parquet needs a file to go to: name it with --out.")
         audience.write(clients, args.persona, args.format, sys.stdout.buffer)
         return 0
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    draft = args.out.with_name(f".{args.out.name}.tmp")
-    with draft.open("wb") as file:
+    with _delivered(args.out) as draft, draft.open("wb") as file:
         written = audience.write(clients, args.persona, args.format, file)
-    draft.replace(args.out)
     print(f"{number(written, 'en')} clients: {args.out}")
     return 0
 
 
-def _store(args: argparse.Namespace) -> Store:
-    if not args.store:
-        raise WrongUsageError(f"Name the store with --store or {snapshots_command.STORE_VARIABLE}.")
-    return open_store(args.store)
+@contextmanager
+def _delivered(out: str) -> Iterator[Path]:
+    """Give a file to write, and put it at a path or an `s3://` URL once it is whole."""
+    if out.startswith(SCHEME):
+        above, _, name = out.rpartition("/")
+        bucket = Bucket(above)
+        with scratch() as folder:
+            yield folder / "audience"
+            bucket.upload(folder / "audience", name)
+        return
+    target = Path(out)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.tmp")
+    yield draft
+    draft.replace(target)
 
 
 def _model_files(folder: Path) -> dict[str, bytes]:
@@ -145,31 +144,8 @@ def _model_files(folder: Path) -> dict[str, bytes]:
         raise BadInputError(f"{folder.name} holds no model; `segmentation fit` makes one.") from error
 
 
-def _say_age(ingested: Ingested, as_of: date, report: Reporter) -> None:
-    last = max(ingested.days)
-    if (as_of - last).days > LATE_DAYS:
-        report.say(
-            f"Warning: the last event is of {last}, {(as_of - last).days} days before the as-of date;"
-            " everybody seems to have left since."
-        )
-
-
-def _say_account(ingested: Ingested, report: Reporter) -> None:
-    for file in ingested.files:
-        rejected = ", ".join(f"{number(n, 'en')} {reason}" for reason, n in file.rejected.items())
-        report.say(
-            f"{file.name}: {number(file.rows_read, 'en')} rows read, {number(file.rows_kept, 'en')} kept, "
-            f"{number(file.duplicates, 'en')} duplicates dropped, {number(sum(file.rejected.values()), 'en')} rejected"
-            + (f" ({rejected})" if rejected else "")
-        )
-    if ingested.gaps:
-        first = ", ".join(day.isoformat() for day in ingested.gaps[:3])
-        more = f" and {len(ingested.gaps) - 3} more days" if len(ingested.gaps) > 3 else ""
-        report.say(f"Suspected logging gaps (less than a fifth of a usual day's events): {first}{more}")
-
-
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
-    "run": run,
+    "run": run_command.run,
     "ingest": ingest,
     "features": features,
     "fit": fit,

@@ -105,6 +105,13 @@ def is_unfinished(folder: Path) -> bool:
     return (folder / STAGED).exists()
 
 
+def is_whole(folder: Path) -> bool:
+    """Tell whether `folder` holds every event that its ledger speaks of."""
+    ledger = read_ledger(folder)
+    months = [merge.read_account(path) for path in month_files(folder).values()]
+    return bool(ledger) and all(_arrived(sha256, months) == source.rows_typed for sha256, source in ledger.items())
+
+
 def month_files(folder: Path) -> dict[str, Path]:
     """Return the month files in an ingested folder, by month (`2019-10`)."""
     return {
@@ -160,7 +167,7 @@ def _settle(ledger: dict[str, Source], fresh: list[str], out: Path) -> None:
     """Keep the rejects, then write the ledger, and only then let the staged files go."""
     months = [merge.read_account(path) for path in month_files(out).values()]
     for sha256 in fresh:
-        merged = sum(month.kept.get(sha256, 0) + month.dropped.get(sha256, 0) for month in months)
+        merged = _arrived(sha256, months)
         if merged != ledger[sha256].rows_typed:
             raise MenagerieError(
                 f"{ledger[sha256].name}: {ledger[sha256].rows_typed} rows are events, but {merged} arrived."
@@ -172,6 +179,10 @@ def _settle(ledger: dict[str, Source], fresh: list[str], out: Path) -> None:
     sources = sorted(ledger.values(), key=lambda source: (source.name, source.sha256))
     write_json(out / LEDGER, {"sources": [asdict(source) for source in sources]})
     shutil.rmtree(out / STAGED, ignore_errors=True)
+
+
+def _arrived(sha256: str, months: Sequence[merge.Month]) -> int:
+    return sum(month.kept.get(sha256, 0) + month.dropped.get(sha256, 0) for month in months)
 
 
 def _account(named: Sequence[tuple[str, str]], ledger: dict[str, Source], out: Path) -> Ingested:

@@ -4,11 +4,11 @@ import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from segmentation.errors import BadInputError, MenagerieError
+from segmentation.errors import BadInputError, OvertakenError
 from segmentation.manifest import BadSnapshotError
 from segmentation.verify import verify
 
@@ -31,6 +31,17 @@ class LocalStore:
     def url(self) -> str:
         """Return the folder's path."""
         return str(self._folder)
+
+    @contextmanager
+    def work(self) -> Iterator[Path]:
+        """Give the store's folder for ingested events, which stays."""
+        yield self._folder / "ingested"
+
+    def recall(self, key: str, folder: Path) -> None:
+        """Do nothing: what was ingested is in the folder still."""
+
+    def keep(self, key: str, folder: Path) -> None:
+        """Do nothing: the folder stays."""
 
     @contextmanager
     def draft(self) -> Iterator[Path]:
@@ -67,9 +78,14 @@ class LocalStore:
             raise BadInputError(f"There is no folder {self.url}.")
         return sorted(p.parent.name for p in self._snapshots.glob("[0-9]*/manifest.json"))
 
-    def fetch(self, snapshot_id: str) -> Path:
+    def fetch(self, snapshot_id: str, names: Collection[str] | None = None) -> Path:  # noqa: ARG002 (the protocol's)
         """Return the snapshot's own folder."""
         return self._snapshots / snapshot_id
+
+    def remove(self, snapshot_id: str) -> None:
+        """Move the snapshot out of sight, then remove it; a service that has it open reads on."""
+        with self.draft() as folder:
+            (self._snapshots / snapshot_id).rename(folder.with_name("removed"))
 
     def current(self) -> str | None:
         """Read `CURRENT`."""
@@ -83,11 +99,7 @@ class LocalStore:
         with self._locked():
             found = self.current()
             if found not in (expected, snapshot_id):
-                raise MenagerieError(
-                    f"Another run has changed what {self.url} serves, from {expected or 'nothing'} to "
-                    f"{found or 'nothing'}; "
-                    f"{snapshot_id} is kept but not served."
-                )
+                raise OvertakenError(self.url, snapshot_id, expected, found)
             beside = self._snapshots / f"{_DRAFT_PREFIX}CURRENT"
             beside.write_text(f"{snapshot_id}\n", encoding="ascii")
             _sync(beside)

@@ -3,26 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segmentation import raw
+from segmentation import sources
 from segmentation.assign import assign_file
 from segmentation.errors import QualityGateError
 from segmentation.features import read_clients, read_origin, write_clients
 from segmentation.fit import fit
-from segmentation.ingest import Ingested, account, ingest, is_ingested
+from segmentation.ingest import Ingested, account
 from segmentation.model.files import dump, load
 from segmentation.portraits import portraits
 from segmentation.progress import Reporter
 from segmentation.report import report
-from segmentation.snapshot import Contents, publish
-from segmentation.stage import digest
-from segmentation.store import open_store
+from segmentation.snapshot import Contents, publish_over
+from segmentation.store import open_store, told_in_a_sentence
 from segmentation.workspace import workspace
 
 REJECTS_ALLOWED = 0.1
@@ -35,16 +33,11 @@ REJECTS_NOTICED = 100
 class Run:
     """What a run depends on: the same events, as-of date, seed and time zone give the same snapshot."""
 
-    events: Sequence[Path]
+    events: Sequence[Path | str]
     as_of: date
     store: str
     seed: int = 0
     timezone: str = "UTC"
-
-    @property
-    def work(self) -> Path:
-        """Return the folder in the store for ingested events and scratch space."""
-        return Path(self.store.removeprefix("file://"), "ingested")
 
 
 @dataclass(frozen=True)
@@ -59,8 +52,10 @@ class Outcome:
 def run(run: Run, reporter: Reporter, now: datetime) -> Outcome:
     """Ingest, compute features, fit, assign and publish; `now` is the snapshot's creation time."""
     store = open_store(run.store)
-    with workspace(run.work, reporter) as scratch:
-        events = prepare_events(run, reporter)
+    with store.work() as work, workspace(work, reporter) as scratch:
+        with told_in_a_sentence(store.url):
+            served_before = store.current()
+        events = sources.prepare([str(source) for source in run.events], store, work, reporter)
         ingested = account(events)
         check_rejects(ingested)
         clients, segments = scratch / "clients.parquet", scratch / "segments.parquet"
@@ -72,18 +67,8 @@ def run(run: Run, reporter: Reporter, now: datetime) -> Outcome:
         with reporter.step("Publishing"):
             metrics = with_origin(fitted.metrics, clients, run.seed)
             contents = contents_of(pq.read_table(segments), dump(fitted.model), metrics)
-            snapshot_id = publish(contents, store, now)
+            snapshot_id = publish_over(served_before, contents, store, now)
     return Outcome(snapshot_id, list(map(dict, contents.personas)), ingested)
-
-
-def prepare_events(run: Run, reporter: Reporter) -> Path:
-    """Return the folder of ingested events: the one given, or one made in the store for exactly these raw files."""
-    if len(run.events) == 1 and is_ingested(run.events[0]):
-        return run.events[0]
-    files = sorted(digest(path) for path in raw.find(run.events))
-    folder = run.work / sha256("".join(files).encode()).hexdigest()[:12]
-    ingest(run.events, folder, reporter)
-    return folder
 
 
 def check_rejects(ingested: Ingested) -> None:

@@ -17,7 +17,7 @@ from segmentation.personas import PERSONA_NAMES
 from segmentation.store import Store, told_in_a_sentence
 from segmentation.verify import verify
 
-__all__ = ["BadSnapshotError", "Contents", "Manifest", "publish", "verify"]
+__all__ = ["BadSnapshotError", "Contents", "Manifest", "publish", "publish_over", "verify"]
 
 ROW_GROUP_CLIENTS = 65_536
 """Small enough to read one client's group at once, large enough to compress well."""
@@ -42,13 +42,20 @@ class Contents:
 
 
 def publish(contents: Contents, store: Store, now: datetime) -> str:
-    """Build, verify and serve a snapshot, and return its id.
-
-    `now` is the creation time, with a time zone. The same contents again give the same
-    snapshot, served again.
-    """
+    """Publish over whatever is served now."""
     with told_in_a_sentence(store.url):
         served_before = store.current()
+    return publish_over(served_before, contents, store, now)
+
+
+def publish_over(served_before: str | None, contents: Contents, store: Store, now: datetime) -> str:
+    """Build, verify and serve a snapshot, and return its id.
+
+    `now` is the creation time, with a time zone; `served_before` is what the store served when this run began, and
+    OvertakenError is raised when it serves something else by now. The same contents again give the same snapshot,
+    served again.
+    """
+    with told_in_a_sentence(store.url):
         with store.draft() as folder:
             clients = _read_clients(contents.clients)
             _write_files(folder, contents, clients)

@@ -4,7 +4,7 @@ import argparse
 import os
 from dataclasses import asdict
 
-from segmentation.catalog import check, rollback, serve, show, snapshots
+from segmentation.catalog import check, prune, rollback, serve, show, snapshots
 from segmentation.errors import WrongUsageError
 from segmentation.manifest import canonical, total_bytes
 from segmentation.store import Store, checked_id, open_store, told_in_a_sentence
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--store",
         metavar="URL",
         default=os.environ.get(STORE_VARIABLE),
-        help=f"the folder that holds the snapshots (default: {STORE_VARIABLE})",
+        help=f"where the snapshots are, a folder or s3://bucket/prefix (default: {STORE_VARIABLE})",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", parents=[store], help="list the snapshots, the one served with a *")
@@ -28,18 +28,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("id", nargs="?", help="which one (default: the one served)")
     action = actions.add_parser("publish", parents=[store], help="serve this snapshot")
     action.add_argument("id", help="which one")
+    action = actions.add_parser("prune", parents=[store], help="remove old snapshots, never the one served")
+    action.add_argument("--keep", type=int, required=True, metavar="N", help="how many of the newest stay")
     actions.add_parser("rollback", parents=[store], help="serve the snapshot created before the one served")
 
 
 def run(args: argparse.Namespace) -> int:
     """Do what was asked and print what came of it."""
-    if not args.store:
-        raise WrongUsageError(f"Name the store with --store or {STORE_VARIABLE}.")
-    store = open_store(args.store)
+    store = store_named(args)
     with told_in_a_sentence(store.url):
         answer = _answer(args, store)
     print(answer)
     return 0
+
+
+def store_named(args: argparse.Namespace) -> Store:
+    """Open the store that the arguments or the environment name."""
+    if not args.store:
+        raise WrongUsageError(f"Name the store with --store or {STORE_VARIABLE}.")
+    return open_store(args.store)
 
 
 def _answer(args: argparse.Namespace, store: Store) -> str:
@@ -55,6 +62,10 @@ def _answer(args: argparse.Namespace, store: Store) -> str:
         case "publish":
             serve(checked_id(args.id), store, store.current())
             return f"{args.id} is served."
+        case "prune":
+            if args.keep < 1:
+                raise WrongUsageError("At least 1 snapshot must be kept.")
+            return "\n".join(f"{gone} is removed." for gone in prune(store, args.keep)) or "There is none to remove."
         case _:
             return f"{rollback(store)} is served."
 

@@ -5,10 +5,11 @@ A snapshot enters a store whole and is never changed afterwards; `CURRENT` names
 
 import errno
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from segmentation.errors import BadInputError, MenagerieError, WrongUsageError
 from segmentation.local_store import LocalStore
@@ -26,6 +27,15 @@ class Store(Protocol):
     def url(self) -> str:
         """Return what the store was opened with."""
 
+    def work(self) -> AbstractContextManager[Path]:
+        """Give a local folder to ingest events in."""
+
+    def recall(self, key: str, folder: Path) -> None:
+        """Bring the ingested events kept under `key` into `folder`, if there are any."""
+
+    def keep(self, key: str, folder: Path) -> None:
+        """Keep the ingested events in `folder` under `key`, for the next run on the same files."""
+
     def draft(self) -> AbstractContextManager[Path]:
         """Give a local folder to build a snapshot in, which is gone afterwards unless it was added."""
 
@@ -35,8 +45,11 @@ class Store(Protocol):
     def ids(self) -> list[str]:
         """List the snapshots, in alphabetical order."""
 
-    def fetch(self, snapshot_id: str) -> Path:
-        """Return a local folder that holds the snapshot."""
+    def fetch(self, snapshot_id: str, names: Collection[str] | None = None) -> Path:
+        """Return a local folder that holds the snapshot as it is in the store now, or at least the files named."""
+
+    def remove(self, snapshot_id: str) -> None:
+        """Remove a snapshot that is not served."""
 
     def current(self) -> str | None:
         """Return the id of the snapshot that is served, None when there is none yet."""
@@ -46,14 +59,14 @@ class Store(Protocol):
 
 
 def open_store(url: str) -> Store:
-    """Open the store at a folder's path (or `file://` URL); it need not exist yet."""
+    """Open the store at a folder's path (or `file://` URL), or at an `s3://` URL; it may be empty yet."""
     scheme, separator, rest = url.partition("://")
     if not separator and url:
         return LocalStore(Path(url))
     if scheme == "file" and rest.startswith("/"):
         return LocalStore(Path(rest))
     if scheme == "s3":
-        raise WrongUsageError(f"Stores on S3 are not supported yet, give a folder instead of {url}.")
+        return cast(Store, import_module("segmentation.s3_store").S3Store(url))  # boto3 is loaded only when it is used
     raise WrongUsageError(f"The store {url!r} is neither a folder nor an s3:// URL.")
 
 

@@ -185,7 +185,7 @@ def test_drafts_of_dead_writers_are_removed_and_others_kept(tmp_path: Path) -> N
 def test_current_moves_only_from_what_was_expected(tmp_path: Path) -> None:
     first = publish_small(tmp_path)
     store = open_store(str(tmp_path))
-    with pytest.raises(MenagerieError, match="Another run has changed"):
+    with pytest.raises(MenagerieError, match="Another run has published since"):
         store.set_current("2020-03-31-000000000000", None)
     assert store.current() == first
     store.set_current(first, None)  # two runs published the same
@@ -238,7 +238,7 @@ def test_a_store_that_is_a_file(tmp_path: Path) -> None:
         publish_small(tmp_path / "file")
 
 
-@pytest.mark.parametrize("url", ["", "s3://bucket/prefix", "https://example.com"])
+@pytest.mark.parametrize("url", ["", "s3://", "https://example.com"])
 def test_other_stores_are_refused(url: str) -> None:
     with pytest.raises(WrongUsageError):
         open_store(url)

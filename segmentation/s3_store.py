@@ -1,0 +1,121 @@
+"""A store in S3: a snapshot's manifest is uploaded last, and `CURRENT` moves by a conditional write.
+
+Beside `snapshots/`, `events/` and `rejects/` keep what was ingested from one set of raw files under one key.
+"""
+
+import weakref
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from segmentation.errors import OvertakenError
+from segmentation.ingest import LEDGER
+from segmentation.manifest import MANIFEST_NAME, BadSnapshotError, paths_in
+from segmentation.s3 import Bucket, ConflictError
+from segmentation.scratch import scratch
+from segmentation.verify import verify
+
+_SNAPSHOTS = "snapshots/"
+_CURRENT = "snapshots/CURRENT"
+
+
+class S3Store:
+    """Snapshots in `<url>/snapshots/<id>`; copies of them are in scratch space as long as this object lives."""
+
+    def __init__(self, url: str) -> None:
+        """Open the store at an `s3://` URL; nothing is asked of it yet."""
+        self._bucket = Bucket(url)
+        self._open = ExitStack()
+        weakref.finalize(self, self._open.close)
+
+    @property
+    def url(self) -> str:
+        """Return the URL."""
+        return self._bucket.url
+
+    @contextmanager
+    def work(self) -> Iterator[Path]:
+        """Give an empty folder in scratch space, gone afterwards."""
+        with scratch() as folder:
+            yield folder
+
+    draft = work
+
+    def recall(self, key: str, folder: Path) -> None:
+        """Bring the events that were kept under `key`, if any, as a folder of ingested events."""
+        fetch_ingested(self._bucket, f"events/{key}/", folder)
+
+    def keep(self, key: str, folder: Path) -> None:
+        """Keep a folder of ingested events and its rejects under `key`; the ledger, uploaded last, makes it count."""
+        for kind in ("rejects", "events"):
+            for path in sorted((folder / kind).rglob("*")):
+                if path.is_file():
+                    self._bucket.upload(path, f"{kind}/{key}/{path.relative_to(folder / kind).as_posix()}")
+        self._bucket.upload(folder / LEDGER, f"events/{key}/{LEDGER}")
+
+    def add(self, folder: Path, snapshot_id: str) -> None:
+        """Upload the draft, its manifest last, unless the snapshot is there and whole."""
+        under = f"{_SNAPSHOTS}{snapshot_id}/"
+        there = [o.key for o in self._bucket.objects(under)]
+        if there and self._is_whole(snapshot_id):
+            return
+        paths = [*paths_in(folder), MANIFEST_NAME]
+        self._bucket.remove([key for key in there if key.removeprefix(under) not in paths])
+        for path in paths:
+            self._bucket.upload(folder / path, under + path)
+
+    def ids(self) -> list[str]:
+        """List the snapshots that have a manifest."""
+        keys = [o.key.removeprefix(_SNAPSHOTS).split("/") for o in self._bucket.objects(_SNAPSHOTS)]
+        return sorted(parts[0] for parts in keys if parts[1:] == [MANIFEST_NAME])
+
+    def fetch(self, snapshot_id: str, names: Collection[str] | None = None) -> Path:
+        """Download a snapshot, or the files named of it, anew and return the folder."""
+        under = f"{_SNAPSHOTS}{snapshot_id}/"
+        folder = self._open.enter_context(scratch()) / snapshot_id
+        folder.mkdir()
+        found = self._bucket.objects(under)
+        self._bucket.download([o for o in found if not names or o.key.removeprefix(under) in names], folder, under)
+        return folder
+
+    def remove(self, snapshot_id: str) -> None:
+        """Remove a snapshot, its manifest first, so that what is left of it is none."""
+        keys = [o.key for o in self._bucket.objects(f"{_SNAPSHOTS}{snapshot_id}/")]
+        self._bucket.remove(sorted(keys, key=lambda key: not key.endswith(f"/{MANIFEST_NAME}")))
+
+    def current(self) -> str | None:
+        """Read `CURRENT`."""
+        return self._current()[0]
+
+    def set_current(self, snapshot_id: str, expected: str | None) -> None:
+        """Replace `CURRENT` if nobody else has done so since it was read here."""
+        served, etag = self._current()
+        if served in (expected, snapshot_id):
+            try:
+                self._bucket.write(_CURRENT, f"{snapshot_id}\n".encode(), over=etag)
+            except ConflictError:
+                served, _ = self._current()
+                if served == snapshot_id:  # our own write, whose answer was lost, or a run with the same result
+                    return
+            else:
+                return
+        raise OvertakenError(self.url, snapshot_id, expected, served)
+
+    def _current(self) -> tuple[str | None, str | None]:
+        content, etag = self._bucket.read(_CURRENT) or (b"", None)
+        return content.decode("ascii", "replace").strip() or None, etag
+
+    def _is_whole(self, snapshot_id: str) -> bool:
+        try:
+            return verify(self.fetch(snapshot_id)).id == snapshot_id
+        except BadSnapshotError:
+            return False
+
+
+def fetch_ingested(bucket: Bucket, under: str, folder: Path) -> None:
+    """Download the month files and the ledger below `under` as a local folder of ingested events."""
+    found = bucket.objects(under)
+    ledger = [o for o in found if o.key == f"{under}{LEDGER}"]
+    if ledger:
+        bucket.download([o for o in found if o.key.startswith(f"{under}month=")], folder / "events", under)
+        bucket.download(ledger, folder, under)
