@@ -1,14 +1,18 @@
 """`python -m service`."""
 
 import os
+import signal
 import sys
 
-from service.server import serve
 from service.settings import StartError, read_settings
 
 
 def main() -> int:
     """Start the service, or say in a sentence why it cannot start."""
+    # The first process of a container never hears a signal that it has no handler for; gunicorn's comes later.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    from service.server import serve  # noqa: PLC0415 (a stop is heard from before the libraries are read)
+
     try:
         serve(read_settings(sys.argv[1:], os.environ))
     except StartError as error:

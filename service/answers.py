@@ -39,6 +39,10 @@ class Snapshot:
         """Return the seconds from 1970 to the beginning of that day in UTC."""
         return datetime(self.as_of.year, self.as_of.month, self.as_of.day, tzinfo=UTC).timestamp()
 
+    def age_days(self, now_s: float) -> int:
+        """Return the days from the as-of date to a moment in seconds since 1970."""
+        return (datetime.fromtimestamp(now_s, UTC).date() - self.as_of).days
+
     @cached_property
     def _dated(self) -> dict[str, str]:
         return {"as_of": self.as_of.isoformat(), "snapshot": self.id}

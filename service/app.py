@@ -15,6 +15,7 @@ from service.problems import ProblemError, problem_response
 from service.provider import Provider
 from service.routes import Routes
 from service.settings import Settings
+from service.watch import Watch
 
 _ID = "menagerie.request_id"
 _STARTED = "menagerie.started_s"
@@ -34,9 +35,10 @@ class App(Flask):
 
     session_interface = _NoSessions()
 
-    def __init__(self, log: JsonLog) -> None:
+    def __init__(self, log: JsonLog, watch: Watch) -> None:
         super().__init__("service", static_folder=None)
         self.log = log
+        self.watch = watch
         self.url_map.merge_slashes = False  # a path with two slashes is another path, not a redirect
 
     def log_exception(self, exc_info: Any) -> None:
@@ -67,7 +69,7 @@ class App(Flask):
 
 def create_app(provider: Provider, settings: Settings, log: JsonLog, clock: Callable[[], float] = time.time) -> Flask:
     """Build the application; `clock` gives the seconds since 1970."""
-    app = App(log)
+    app = App(log, Watch(provider, log, clock))
     Routes(provider, settings, clock).add_to(app)
     app.register_error_handler(ProblemError, _explain)
     app.register_error_handler(HTTPException, _explain)

@@ -1,87 +1,66 @@
-"""The snapshot being served, and the watch over which one it should be."""
+"""The snapshot being served, and how it follows the store."""
 
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from service.answers import Snapshot
 from service.log import JsonLog, described
-from service.reader import SNAPSHOT_ID, RefusedError, read_snapshot
-
-CHECK_EVERY_S = 1.0
-
-
-def _in_background(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, daemon=True, name="snapshot").start()
+from service.reader import SNAPSHOT_ID, RefusedError
+from service.source import LocalFolder, Source, UnreachableError
 
 
 class Provider:
-    """Holds one snapshot and follows `CURRENT`, looking at most once a second, when somebody asks.
+    """Holds one snapshot; another takes its place once it is verified and opened.
 
-    A snapshot is verified and opened beside the requests; until then, and when it is refused, they go on with
-    the one before.
+    Until then, and when it is refused or the store is out of reach, requests go on with the one before.
     """
 
-    def __init__(
-        self,
-        store: Path,
-        log: JsonLog,
-        monotonic: Callable[[], float] = time.monotonic,
-        spawn: Callable[[Callable[[], None]], None] = _in_background,
-    ) -> None:
-        self._store = store
-        self._snapshots = store / "snapshots"
+    def __init__(self, store: Path | Source, log: JsonLog) -> None:
+        self._source = LocalFolder(store) if isinstance(store, Path) else store
         self._log = log
-        self._monotonic = monotonic
-        self._spawn = spawn
         self._snapshot: Snapshot | None = None
-        self._seen: tuple[str, int] | None = None
-        self._next_check_s = 0.0
-        self._checking = threading.Lock()
+        self._seen: tuple[str, str] | None = None
+        self._unreachable = False
+        self.check_every_s = self._source.check_every_s
 
     def current(self) -> Snapshot | None:
         """Return the snapshot to answer from, None when there is none."""
-        now_s = self._monotonic()
-        if now_s >= self._next_check_s and self._checking.acquire(blocking=False):
-            self._next_check_s = now_s + CHECK_EVERY_S
-            self._spawn(self._check)
         return self._snapshot
 
     def load(self) -> None:
-        """Look now, wait for what comes of it, and tell if it is nothing."""
-        with self._checking:
-            self._follow()
+        """Look at the store, and tell if there is nothing to serve."""
+        self.follow()
         if self._snapshot is None:
-            self._log.event("warning", "no snapshot to serve", store=str(self._store))
+            self._log.event("warning", "no snapshot to serve", store=self._source.url)
 
-    def _check(self) -> None:
+    def follow(self) -> bool:
+        """Look at the store and serve what is current; return whether all went well that can go well."""
         try:
-            self._follow()
-        finally:
-            self._checking.release()
+            seen = self._source.current()
+            followed = seen is None or seen == self._seen or self._serve(seen[0])
+        except UnreachableError as error:
+            if not self._unreachable:
+                self._log.event("warning", "store unreachable", store=self._source.url, reason=str(error))
+            self._unreachable = True
+            return False
+        if self._unreachable:
+            self._log.event("warning", "store reachable again", store=self._source.url)
+        self._unreachable = False
+        if followed:
+            self._seen = seen or self._seen
+        return followed
 
-    def _follow(self) -> None:
-        seen = self._read_current()
-        if seen is None or seen == self._seen:
-            return
-        self._seen = seen  # so that a refused one is read again only when it is published again
-        snapshot_id = seen[0]
+    def _serve(self, snapshot_id: str) -> bool:
         try:
             if not SNAPSHOT_ID.fullmatch(snapshot_id):
                 raise RefusedError("CURRENT holds no snapshot id")
-            self._snapshot = read_snapshot(self._snapshots / snapshot_id, snapshot_id)
-        except RefusedError as error:
+            self._snapshot = self._source.read(snapshot_id)
+        except RefusedError as error:  # read again only when it is published again
             self._log.event("error", "snapshot refused", snapshot=snapshot_id[:64], reason=str(error))
-        except Exception as error:
-            self._seen = None  # it says nothing against the snapshot, such as too many open files: try again
+        except UnreachableError:
+            raise
+        except Exception as error:  # it says nothing against the snapshot, such as too many open files: try again
             self._log.event("error", "snapshot not read", snapshot=snapshot_id, exception=described(error))
+            return False
         else:
             self._log.event("info", "snapshot served", snapshot=snapshot_id)
-
-    def _read_current(self) -> tuple[str, int] | None:
-        file = self._snapshots / "CURRENT"
-        try:
-            return file.read_text(encoding="ascii", errors="replace").strip(), file.stat().st_mtime_ns
-        except OSError:
-            return None
+        return True

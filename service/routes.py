@@ -1,7 +1,6 @@
 """The routes: each reads a request, asks the snapshot, and answers."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from flask import Flask, Response, request
@@ -91,7 +90,7 @@ class Routes:
     def snapshot(self) -> Response:
         """Answer which snapshot is served."""
         snapshot = self._snapshot()
-        age_days = self._age_days(snapshot)
+        age_days = snapshot.age_days(self._clock())
         manifest = snapshot.manifest
         answer = {"id": snapshot.id, "created_at": manifest["created_at"], "age_days": age_days}
         answer |= {"counts": manifest["counts"], "metrics": snapshot.metrics}
@@ -109,7 +108,7 @@ class Routes:
         snapshot = self._provider.current()
         if snapshot is None:
             return _fresh(pages.home(pages.NOTHING_TO_SERVE), _HTML)
-        age_days = self._age_days(snapshot) if self._is_stale(snapshot) else None
+        age_days = snapshot.age_days(self._clock()) if self._is_stale(snapshot) else None
         return _fresh(pages.home(pages.state(snapshot, age_days)), _HTML)
 
     def healthz(self) -> Response:
@@ -128,9 +127,6 @@ class Routes:
 
     def _is_stale(self, snapshot: Snapshot) -> bool:
         return self._clock() - snapshot.as_of_s >= self._stale_after_s
-
-    def _age_days(self, snapshot: Snapshot) -> int:
-        return (datetime.fromtimestamp(self._clock(), UTC).date() - snapshot.as_of).days
 
     def _dated(self, snapshot: Snapshot, answer: Mapping[str, object], variant: str = "") -> Response:
         stale = self._is_stale(snapshot)

@@ -11,6 +11,7 @@ from gunicorn.glogging import Logger
 from gunicorn.http import errors, wsgi
 from gunicorn.workers.gthread import ThreadWorker
 
+from service.app import App
 from service.log import JsonLog, described
 from service.problems import CONTENT_TYPE, http_problem
 
@@ -67,6 +68,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Leave the server's name out of every answer, then work."""
         wsgi.Response = _Response
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Get the application, and begin what it does beside the requests."""
+        super().load_wsgi()
+        if isinstance(self.wsgi, App):
+            self.wsgi.watch.start()
 
     def init_signals(self) -> None:
         """Listen for signals, also for those that came while the worker was being made."""

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from service.log import JsonLog
 from service.provider import Provider
 from service.reasons import open_tree
 from service.settings import BadSettingError, Settings, read_settings
+from service.watch import Watch
 
 MAY_2020 = datetime(2020, 5, 2, 12, tzinfo=UTC).timestamp()
 
@@ -30,12 +32,13 @@ class Service:
     """The application over a store, with clocks that tests move."""
 
     def __init__(self, store: Path) -> None:
-        self.now_s, self.uptime_s = MAY_2020, 1.0
+        self.now_s = MAY_2020
         self.lines: list[bytes] = []
         self.log = JsonLog("info", self.lines.append)
         settings = Settings(store=str(store), max_age_days=45)
-        provider = Provider(store, self.log, lambda: self.uptime_s, lambda work: work())
-        self.app: Flask = create_app(provider, settings, self.log, lambda: self.now_s)
+        self.provider = Provider(store, self.log)
+        self.provider.follow()
+        self.app: Flask = create_app(self.provider, settings, self.log, lambda: self.now_s)
         self.http: FlaskClient = self.app.test_client()
 
     def get(self, path: str, **headers: str) -> Any:
@@ -340,8 +343,8 @@ def test_without_a_snapshot_then_with_one(store: Path) -> None:
     assert service.get("/healthz").json == {"status": "alive"}
     assert "There is no snapshot to answer from yet." in service.get("/").text
     snapshot = publish_small(store)
-    assert service.get("/readyz").status_code == 503  # it looks once a second
-    service.uptime_s += 1
+    assert service.get("/readyz").status_code == 503  # a request never waits for the store
+    service.provider.follow()
     assert service.get("/readyz").json == {"status": "ready", "snapshot": snapshot}
 
 
@@ -361,9 +364,9 @@ def test_a_damaged_snapshot_is_refused(store: Path, snapshot: str, name: str) ->
 
 
 def changed(service: Service, change: Callable[[], object]) -> int:
-    """Make a change, let a second pass, and return how many clients the snapshot served has then."""
+    """Make a change, let the service look, and return how many clients the snapshot served has then."""
     change()
-    service.uptime_s += 1
+    service.provider.follow()
     clients: int = service.get("/snapshot").json["counts"]["clients"]
     return clients
 
@@ -387,23 +390,49 @@ def test_a_snapshot_that_could_not_be_read_is_tried_again(
     def fail(*_: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    service = Service(store)
+    lines: list[bytes] = []
+    provider = Provider(store, JsonLog("error", lines.append))
+    watch = Watch(provider, JsonLog("error"), time.time)
+    waits_s = []
     for called in ("service.reader._verify_files", "pathlib.Path.read_bytes"):
         with monkeypatch.context() as patch:
             patch.setattr(called, fail)
-            assert service.get("/readyz").status_code == 503
-        service.uptime_s += 1
-    assert service.get("/readyz").json == {"status": "ready", "snapshot": snapshot}
-    errors = [(line["message"], line["snapshot"]) for line in service.logged() if line["level"] == "error"]
+            waits_s.append(watch.follow())
+        assert provider.current() is None
+    waits_s.append(watch.follow())
+    assert waits_s == [2, 4, 1]
+    served = provider.current()
+    assert served is not None
+    assert served.id == snapshot
+    errors = [(line["message"], line["snapshot"]) for line in map(json.loads, lines)]
     assert errors == [("snapshot not read", snapshot)] * 2
+
+
+def test_the_age_is_told_once_a_minute_while_a_snapshot_is_served(store: Path) -> None:
+    lines: list[bytes] = []
+    log = JsonLog("info", lines.append)
+    provider = Provider(store, log)
+    watch = Watch(provider, log, lambda: MAY_2020)
+    assert watch.tell_age() == provider.check_every_s
+    snapshot = publish_small(store)
+    watch.follow()
+    assert watch.tell_age() == 60
+    told = json.loads(lines[-1])
+    assert {key: told[key] for key in ("level", "message", "snapshot", "age_days")} == {
+        "level": "info",
+        "message": "snapshot age",
+        "snapshot": snapshot,
+        "age_days": 2,
+    }
+    assert len(lines) == 2  # the other one says that it is served
 
 
 def test_a_refused_snapshot_is_read_once(store: Path, snapshot: str, monkeypatch: pytest.MonkeyPatch) -> None:
     flipped(store / "snapshots" / snapshot / "metrics.json")
     service = Service(store)
     assert service.get("/readyz").status_code == 503
-    monkeypatch.setattr("service.provider.read_snapshot", None)
-    service.uptime_s += 1
+    monkeypatch.setattr("service.source.read_snapshot", None)
+    service.provider.follow()
     assert service.get("/readyz").status_code == 503
     assert [line["message"] for line in service.logged() if line["level"] == "error"] == ["snapshot refused"]
 

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
-from snapshots import CLIENTS, publish_small
+from snapshots import AS_OF, CLIENTS, publish_small
 
 WITHIN_S = 10.0
 ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])}
@@ -39,7 +40,17 @@ class Running:
         return self.process.wait(WITHIN_S)
 
     def logged(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
+        whole_lines = self._log.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole_lines.splitlines()]
+
+    def wait_for_lines(self, message: str, count: int) -> list[dict[str, Any]]:
+        """Return the lines with this message once there are so many, or after a while those there are."""
+        deadline = time.monotonic() + WITHIN_S
+        while True:
+            found = [line for line in self.logged() if line["message"] == message]
+            if len(found) >= count or time.monotonic() > deadline:
+                return found
+            time.sleep(0.01)
 
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + WITHIN_S
@@ -128,13 +139,20 @@ def test_it_warns_at_a_start_with_nothing_to_serve(tmp_path: Path, store: str) -
 
 
 def test_it_starts_without_a_snapshot_and_picks_one_up(tmp_path: Path) -> None:
-    with running(tmp_path, tmp_path / "log", "--workers", "1") as service:  # each worker looks for itself
+    with running(tmp_path, tmp_path / "log", "--workers", "2") as service:
         assert service.get("/readyz")[0] == 503
         snapshot = publish_small(tmp_path)
-        deadline = time.monotonic() + WITHIN_S
-        while service.get("/readyz")[0] == 503 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        served = service.wait_for_lines("snapshot served", 2)  # nobody asks meanwhile
         assert json.loads(service.get("/readyz")[2]) == {"status": "ready", "snapshot": snapshot}
+    assert [line["snapshot"] for line in served] == [snapshot] * 2
+
+
+def test_each_worker_tells_the_age_of_its_snapshot_though_nobody_asks(tmp_path: Path) -> None:
+    snapshot = publish_small(tmp_path)
+    age_days = (datetime.now(UTC).date() - AS_OF).days
+    with running(tmp_path, tmp_path / "log", "--workers", "2") as service:
+        told = service.wait_for_lines("snapshot age", 2)
+    assert [(line["snapshot"], line["age_days"]) for line in told] == [(snapshot, age_days)] * 2
 
 
 def test_a_port_in_use_is_told_in_a_sentence(tmp_path: Path) -> None:
@@ -158,10 +176,10 @@ def test_a_bad_setting_is_told_in_a_sentence(arguments: tuple[str, ...], sentenc
 LOOKUP_IN_A_PROCESS = """
 import sys
 from pathlib import Path
-from service.__main__ import main
 from service.app import create_app
 from service.log import JsonLog
 from service.provider import Provider
+from service.server import serve
 from service.settings import Settings
 
 log = JsonLog("error")
@@ -181,7 +199,7 @@ def test_the_service_needs_numpy_and_flask_only(tmp_path: Path) -> None:
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert {"service", "numpy", "flask", "gunicorn"} <= loaded
-    assert not loaded & {"segmentation", "pandas", "pyarrow", "sklearn", "scipy", "duckdb", "ibis"}
+    assert not loaded & {"segmentation", "pandas", "pyarrow", "sklearn", "scipy", "duckdb", "ibis", "boto3", "botocore"}
 
 
 SLOWLY_MADE_WORKERS = """
@@ -217,3 +235,58 @@ def test_a_stop_is_heard_by_workers_that_are_still_being_made(tmp_path: Path, li
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_stop_during_the_start_is_heard(tmp_path: Path) -> None:
+    """The first process of a container would be deaf to it without a handler of ours."""
+    current = tmp_path / "snapshots" / "CURRENT"
+    current.parent.mkdir()
+    os.mkfifo(current)  # the start waits here until somebody writes
+    process = start("--store", str(tmp_path), "--port", "0")
+    try:
+        writer = None
+        deadline = time.monotonic() + WITHIN_S
+        while writer is None and time.monotonic() < deadline:
+            with suppress(OSError):  # nobody reads yet
+                writer = os.open(current, os.O_WRONLY | os.O_NONBLOCK)
+        assert writer is not None
+        process.terminate()
+        assert process.wait(WITHIN_S) == 0
+        os.close(writer)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def check_health(environment: dict[str, str]) -> tuple[int, str]:
+    command = [sys.executable, "-X", "importtime", "-m", "service.healthcheck"]
+    done = subprocess.run(command, env=ENVIRONMENT | environment, capture_output=True, text=True, check=False)
+    lines = done.stderr.splitlines()
+    assert not [line for line in lines if line.rpartition("|")[2].strip() in ("flask", "numpy", "boto3")]
+    (told,) = [line for line in lines if not line.startswith("import time:")]
+    return done.returncode, told
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 (what a container listens at)
+def test_the_health_check_tells_whether_there_is_something_to_serve(tmp_path: Path, host: str) -> None:
+    with running(tmp_path, tmp_path / "log", "--host", host, "--workers", "1") as service:
+        environment = {"MENAGERIE_PORT": str(service.port), "MENAGERIE_HOST": host}
+        assert check_health(environment) == (1, "menagerie: Not ready: /readyz answers 503.")
+        publish_small(tmp_path)
+        service.wait_for_lines("snapshot served", 1)
+        assert check_health(environment) == (0, "menagerie: Ready.")
+
+
+def test_the_health_check_of_a_service_that_is_not_there() -> None:
+    port = str(free_port())
+    told = f"menagerie: No answer at port {port}: ConnectionRefusedError."
+    assert check_health({"MENAGERIE_PORT": port}) == (1, told)
+    told = "menagerie: MENAGERIE_PORT must be a whole number from 0 to 65535, not 'none'."
+    assert check_health({"MENAGERIE_PORT": "none"}) == (1, told)
+
+
+def test_the_health_check_gives_up_on_a_service_that_hangs() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # it takes the call, but says nothing
+        port = str(listener.getsockname()[1])
+        told = f"menagerie: No answer at port {port}: TimeoutError."
+        assert check_health({"MENAGERIE_PORT": port}) == (1, told)

@@ -1,0 +1,51 @@
+"""Where snapshots come from: a store, chosen by its URL."""
+
+from pathlib import Path
+from typing import Protocol
+
+from service.answers import Snapshot
+from service.reader import read_snapshot
+
+
+class UnreachableError(Exception):
+    """The store does not answer; the message is the reason in a word, without addresses or credentials."""
+
+
+class Source(Protocol):
+    """A store as the service sees it: which snapshot is current, and that snapshot, opened."""
+
+    @property
+    def url(self) -> str:
+        """Return what the store was opened with."""
+
+    @property
+    def check_every_s(self) -> float:
+        """Return the seconds between two looks at which snapshot is current."""
+
+    def current(self) -> tuple[str, str] | None:
+        """Return the current snapshot's id and a version that changes whenever it is published; None without one."""
+
+    def read(self, snapshot_id: str) -> Snapshot:
+        """Verify and open a snapshot; raise `RefusedError` when it is damaged, `UnreachableError` to try again."""
+
+
+class LocalFolder:
+    """A store in a folder of this machine."""
+
+    check_every_s = 1.0
+
+    def __init__(self, folder: Path) -> None:
+        self.url = str(folder)
+        self._snapshots = folder / "snapshots"
+
+    def current(self) -> tuple[str, str] | None:
+        """Read `CURRENT`; its version is when it was written."""
+        file = self._snapshots / "CURRENT"
+        try:
+            return file.read_text(encoding="ascii", errors="replace").strip(), str(file.stat().st_mtime_ns)
+        except OSError:
+            return None
+
+    def read(self, snapshot_id: str) -> Snapshot:
+        """Verify and open the snapshot where it lies."""
+        return read_snapshot(self._snapshots / snapshot_id, snapshot_id)

@@ -1,0 +1,49 @@
+"""What a process does beside the requests: it follows the store, and tells how old its snapshot is."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from service.log import JsonLog
+from service.provider import Provider
+
+_TELL_EVERY_S = 60.0
+_LONGEST_WAIT_S = 15.0
+"""Between two attempts at a store that fails: a full disk must not mean a download a second."""
+
+
+class Watch:
+    """Two threads, because a long download must not silence the log; `clock` gives the seconds since 1970."""
+
+    def __init__(self, provider: Provider, log: JsonLog, clock: Callable[[], float]) -> None:
+        self._provider = provider
+        self._log = log
+        self._clock = clock
+        self._failures = 0
+
+    def start(self) -> None:
+        """Begin, in a process that will not fork any more."""
+        _repeat(self.follow, "snapshot")
+        _repeat(self.tell_age, "age")
+
+    def follow(self) -> float:
+        """Look at the store once; return the seconds until the next look, more after each failure in a row."""
+        self._failures = 0 if self._provider.follow() else self._failures + 1
+        return min(self._provider.check_every_s * 2.0 ** min(self._failures, 10), _LONGEST_WAIT_S)
+
+    def tell_age(self) -> float:
+        """Log the age of the snapshot served; return the seconds until it should be told again."""
+        snapshot = self._provider.current()
+        if snapshot is None:
+            return self._provider.check_every_s
+        age_days = snapshot.age_days(self._clock())
+        self._log.event("info", "snapshot age", snapshot=snapshot.id, age_days=age_days)
+        return _TELL_EVERY_S
+
+
+def _repeat(work: Callable[[], float], name: str) -> None:
+    def for_ever() -> None:
+        while True:
+            time.sleep(work())
+
+    threading.Thread(target=for_ever, daemon=True, name=name).start()
