@@ -46,7 +46,7 @@ class Provider:
             self._log.event("warning", "store reachable again", store=self._source.url)
         self._unreachable = False
         if followed:
-            self._seen = seen or self._seen
+            self._seen = seen
         return followed
 
     def _serve(self, snapshot_id: str) -> bool:

@@ -14,17 +14,29 @@ from service.reasons import open_tree
 FORMAT = 1
 MANIFEST_NAME = "manifest.json"
 SNAPSHOT_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{12}")
+USED = (
+    "lookup/answers.npy",
+    "lookup/features.npy",
+    "lookup/user_id.npy",
+    "lookup/words.json",
+    "metrics.json",
+    "model/tree.json",
+    "personas.json",
+    "report/index.html",
+)
+"""All that the service opens; the rest, clients.parquet above all, is for the batch side."""
 
 
 class RefusedError(Exception):
     """A snapshot is not what its manifest says; the message names the file."""
 
 
-def read_snapshot(folder: Path, snapshot_id: str) -> Snapshot:
-    """Verify and open the snapshot in `folder`, or raise `RefusedError`."""
+def read_snapshot(folder: Path, snapshot_id: str, whole: bool = True) -> Snapshot:
+    """Verify and open the snapshot in `folder`, or raise `RefusedError`; one that is not whole is `USED` alone."""
     manifest = _read_manifest(folder)
-    _verify_files(folder, manifest["files"])
-    expected = f"{manifest['as_of']}-{_content_hash(manifest['files'])[:12]}"
+    files = manifest["files"]
+    _verify_files(folder, files if whole else {name: file for name, file in files.items() if name in USED})
+    expected = f"{manifest['as_of']}-{_content_hash(files)[:12]}"
     if not manifest["id"] == snapshot_id == expected:
         raise RefusedError("its id is not the hash of its content")
     return Snapshot(

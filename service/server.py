@@ -13,6 +13,7 @@ from service.app import create_app
 from service.log import JsonLog
 from service.provider import Provider
 from service.settings import BadSettingError, Settings, StartError
+from service.source import open_source
 from service.worker import ServerLogger, Worker, heed_signals, hold_signals
 
 _KEEP_ALIVE_S = 75
@@ -74,11 +75,12 @@ def serve(settings: Settings) -> None:
     """Answer until stopped; the process ends here."""
     # A worker asked to stop before it listens for signals would never hear of it: they wait until it does.
     os.register_at_fork(before=hold_signals, after_in_parent=heed_signals)
+    source = open_source(settings)
     listener = bind(settings)
     log = JsonLog(settings.log_level)
 
     def load_app() -> Flask:
-        provider = Provider(Path(settings.store.removeprefix("file://")), log)
+        provider = Provider(source, log)
         provider.load()
         return create_app(provider, settings, log)
 

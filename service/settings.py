@@ -1,11 +1,19 @@
 """What the service can be told: each setting with its type, its default and a sentence."""
 
 import argparse
+import os
+import re
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 PREFIX = "MENAGERIE_"
+
+_CACHE_DIR = str(Path(tempfile.gettempdir()) / f"menagerie-{os.getuid()}")
+_IN_S3 = re.compile(r"s3://[A-Za-z0-9._-]{1,255}(/.*)?")
+"""The names that boto3 takes for a bucket."""
 
 
 class StartError(Exception):
@@ -28,7 +36,9 @@ def _setting(default: Any, told: str, **allowed: Any) -> Any:
 class Settings:
     """All settings; each is also a flag (`--max-age-days`) and a variable (`MENAGERIE_MAX_AGE_DAYS`)."""
 
-    store: str = _setting("store", "The folder that holds the snapshots.")
+    store: str = _setting("store", "The folder or s3://bucket/prefix that holds the snapshots.")
+    cache_dir: str = _setting(_CACHE_DIR, "The folder for snapshots fetched from S3.")
+    s3_request_payer: str = _setting("", "Who pays for S3 requests, if not the bucket's owner.", choices=("requester",))
     host: str = _setting("127.0.0.1", "The address to listen at; 0.0.0.0 for every network.")
     port: int = _setting(8000, "The port to listen at; 0 for any that is free.", least=0, most=65_535)
     workers: int = _setting(2, "How many processes answer.", least=1, most=256)
@@ -79,6 +89,6 @@ def _parsed(setting: "Field[Any]", text: str, source: str) -> int | str:
         raise BadSettingError(f"{source} must be one of {', '.join(choices)}, not {text!r}.")
     if not text or "\0" in text:
         raise BadSettingError(f"{source} must not be empty.")
-    if setting.name == "store" and "://" in text.removeprefix("file://"):
-        raise BadSettingError(f"{source} must be a folder, not {text!r}.")
+    if setting.name == "store" and "://" in text.removeprefix("file://") and not _IN_S3.fullmatch(text):
+        raise BadSettingError(f"{source} must be a folder or s3://bucket/prefix, not {text!r}.")
     return text

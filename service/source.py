@@ -5,6 +5,7 @@ from typing import Protocol
 
 from service.answers import Snapshot
 from service.reader import read_snapshot
+from service.settings import Settings
 
 
 class UnreachableError(Exception):
@@ -49,3 +50,12 @@ class LocalFolder:
     def read(self, snapshot_id: str) -> Snapshot:
         """Verify and open the snapshot where it lies."""
         return read_snapshot(self._snapshots / snapshot_id, snapshot_id)
+
+
+def open_source(settings: Settings) -> Source:
+    """Open the store that the settings name, or raise `BadSettingError` if it can never be opened."""
+    if settings.store.startswith("s3://"):
+        from service.s3_source import S3Source  # noqa: PLC0415 (slow to read, and needed for S3 only)
+
+        return S3Source(settings)
+    return LocalFolder(Path(settings.store.removeprefix("file://")))

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from service.log import JsonLog
+from service.log import JsonLog, described
 from service.provider import Provider
 
 _TELL_EVERY_S = 60.0
@@ -23,8 +23,8 @@ class Watch:
 
     def start(self) -> None:
         """Begin, in a process that will not fork any more."""
-        _repeat(self.follow, "snapshot")
-        _repeat(self.tell_age, "age")
+        for work in (self.follow, self.tell_age):
+            threading.Thread(target=self._repeat, args=(work,), daemon=True, name=work.__name__).start()
 
     def follow(self) -> float:
         """Look at the store once; return the seconds until the next look, more after each failure in a row."""
@@ -40,10 +40,11 @@ class Watch:
         self._log.event("info", "snapshot age", snapshot=snapshot.id, age_days=age_days)
         return _TELL_EVERY_S
 
-
-def _repeat(work: Callable[[], float], name: str) -> None:
-    def for_ever() -> None:
+    def _repeat(self, work: Callable[[], float]) -> None:
         while True:
-            time.sleep(work())
-
-    threading.Thread(target=for_ever, daemon=True, name=name).start()
+            try:
+                wait_s = work()
+            except Exception as error:  # unforeseen; nobody else would notice that this had ended
+                self._log.event("error", "failed", exception=described(error))
+                wait_s = _LONGEST_WAIT_S
+            time.sleep(wait_s)

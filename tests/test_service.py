@@ -488,7 +488,7 @@ def test_settings() -> None:
         ([], {"MENAGERIE_WORKERS": "0"}, "MENAGERIE_WORKERS must be a whole number from 1 to 256, not '0'."),
         ([], {"MENAGERIE_LOG_LEVEL": "loud"}, "MENAGERIE_LOG_LEVEL must be one of debug, info, warning, error"),
         ([], {"MENAGERIE_HOST": ""}, "MENAGERIE_HOST must not be empty."),
-        (["--store", "s3://bucket/x"], {}, "--store must be a folder, not 's3://bucket/x'."),
+        (["--store", "gs://x"], {}, "--store must be a folder or s3://bucket/prefix, not 'gs://x'."),
     ],
 )
 def test_bad_settings(arguments: list[str], environment: dict[str, str], told: str) -> None:

@@ -2,89 +2,20 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import pytest
+from s3_servers import free_port
+from serving import ENVIRONMENT, WITHIN_S, running, start
 from snapshots import AS_OF, CLIENTS, publish_small
 
-WITHIN_S = 10.0
-ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])}
-
-
-class Running:
-    """A started service: its port, its process, and its log."""
-
-    def __init__(self, port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.port, self.process, self._log = port, process, log
-
-    def get(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=WITHIN_S)
-        connection.request(method, path)
-        answer = connection.getresponse()
-        result = answer.status, dict(answer.getheaders()), answer.read()
-        connection.close()
-        return result
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(WITHIN_S)
-
-    def logged(self) -> list[dict[str, Any]]:
-        whole_lines = self._log.read_text().rpartition("\n")[0]
-        return [json.loads(line) for line in whole_lines.splitlines()]
-
-    def wait_for_lines(self, message: str, count: int) -> list[dict[str, Any]]:
-        """Return the lines with this message once there are so many, or after a while those there are."""
-        deadline = time.monotonic() + WITHIN_S
-        while True:
-            found = [line for line in self.logged() if line["message"] == message]
-            if len(found) >= count or time.monotonic() > deadline:
-                return found
-            time.sleep(0.01)
-
-    def wait_until_ready(self) -> None:
-        deadline = time.monotonic() + WITHIN_S
-        while time.monotonic() < deadline:
-            try:
-                self.get("/healthz")
-                return
-            except OSError:
-                time.sleep(0.01)
-        raise TimeoutError(self._log.read_text())
-
-
-def start(*arguments: str, stderr: Any = subprocess.PIPE) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-m", "service", *arguments], stderr=stderr, env=ENVIRONMENT)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-@contextmanager
-def running(store: Path, log: Path, *arguments: str) -> Iterator[Running]:
-    port = free_port()
-    with log.open("wb") as stream:
-        process = start("--store", str(store), "--port", str(port), *arguments, stderr=stream)
-    service = Running(port, process, log)
-    try:
-        service.wait_until_ready()
-        yield service
-    finally:
-        process.kill()
-        process.wait()
+__all__ = ["running"]
 
 
 def refused(*arguments: str) -> tuple[int, str]:
