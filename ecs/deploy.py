@@ -13,6 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ecs import batch, rollout, smoke, tasks
 from ecs.stack import DeployError, read_stack
 
+NOT_RUNNING = "The stack does not run the service yet: its parameter Running is no."
+
 
 def _outputs(arguments: argparse.Namespace) -> int:
     for name, value in sorted(read_stack(arguments.stack).outputs.items()):
@@ -33,7 +35,7 @@ def _release(arguments: argparse.Namespace) -> int:
             raise
         _tell(f"The service runs {tasks.short(service)}")
     else:
-        _tell("The stack does not run the service yet (its parameter Running is not yes).")
+        _tell(NOT_RUNNING)
     _tell(f"Registered {tasks.short(tasks.register('batch', stack, arguments.tag))}")
     return 0
 
@@ -50,7 +52,13 @@ def _rollback(arguments: argparse.Namespace) -> int:
 
 
 def _smoke(arguments: argparse.Namespace) -> int:
-    url = arguments.url or read_stack(arguments.stack)["ServiceUrl"]
+    url = arguments.url
+    if url is None:
+        stack = read_stack(arguments.stack)
+        if not stack.runs:
+            _tell(NOT_RUNNING)
+            return 0
+        url = stack["ServiceUrl"]
     if not url.startswith(("http://", "https://")):
         raise DeployError(f"{url} is no http or https URL.")
     key = os.environ.get("MENAGERIE_SMOKE_KEY")
