@@ -31,12 +31,17 @@ EVENTS_VARIABLE = "MENAGERIE_EVENTS"
 STOPPED = 128  # and the number of the signal, as shells say it
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, as `docker stop` and ECS send it."""
+class _Stopping:
+    """Takes SIGTERM, as `docker stop` and ECS send it, like an interrupt, and remembers which of the two it was."""
+
+    number: int = signal.SIGINT
+
+    def __call__(self, number: int, _frame: object) -> None:
+        self.number = number
+        raise KeyboardInterrupt
 
 
-def _terminate(*_: object) -> None:
-    raise _Terminated
+_stopping = _Stopping()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without emoji shows a question mark
     args = parser().parse_args(arguments)
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminate)  # the first process of a container ignores it otherwise
+        signal.signal(signal.SIGTERM, _stopping)  # the first process of a container ignores it otherwise
     try:
         return int(import_module("segmentation.commands").COMMANDS[args.command](args))
     except BrokenPipeError:  # whoever read our output, such as `head`, has enough of it
@@ -63,7 +68,7 @@ def _told(error: BaseException) -> tuple[str, int]:
     if isinstance(error, MenagerieError):
         return str(error), error.exit_code
     if isinstance(error, KeyboardInterrupt) or "interrupt" in str(error).lower():  # as the database engine says it
-        return "Stopped.", STOPPED + (signal.SIGTERM if isinstance(error, _Terminated) else signal.SIGINT)
+        return "Stopped.", STOPPED + _stopping.number
     if isinstance(error, OSError):
         return f"The disk or the network failed: {reason(error)}.", MenagerieError.exit_code
     return (

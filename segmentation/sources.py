@@ -88,6 +88,8 @@ def _identity(one: Object) -> str:
 
 
 def _stage(remote: Remote, folder: Path, reporter: Reporter) -> list[Path]:
+    if not remote:
+        return []
     folder.mkdir(parents=True, exist_ok=True)
     check_room(sum(o.size for _, objects in remote for o in objects), folder)
     paths = []
