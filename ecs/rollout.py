@@ -18,7 +18,7 @@ class RolledBackError(DeployError):
 
 def served(stack: Stack) -> str:
     """Return the revision that the service is meant to run."""
-    return _described(stack)["taskDefinition"]
+    return _described(boto3.client("ecs"), stack)["taskDefinition"]
 
 
 def roll_out(stack: Stack, revision: str, timeout_s: float, interval_s: float) -> None:
@@ -27,38 +27,43 @@ def roll_out(stack: Stack, revision: str, timeout_s: float, interval_s: float) -
     The stack turns the deployment circuit breaker on: ECS itself gives up and goes back when tasks keep failing.
     Here we only have to notice, which a mere wait for a steady service would not: the old revision is steady, too.
     """
-    answer = boto3.client("ecs").update_service(
-        cluster=stack["ClusterName"], service=stack["ServiceName"], taskDefinition=revision
-    )
+    ecs = boto3.client("ecs")
+    answer = ecs.update_service(cluster=stack["ClusterName"], service=stack["ServiceName"], taskDefinition=revision)
     ours = _primary(answer["service"]["deployments"])["id"]
-    deadline_s = time.monotonic() + timeout_s
+    deadline_s, seen = time.monotonic() + timeout_s, False
     while True:
-        service = _described(stack)
-        if _is_done(service, ours, revision):
+        service = _described(ecs, stack)
+        deployment = next((entry for entry in service["deployments"] if entry["id"] == ours), None)
+        if _failed(deployment, seen):
+            raise _rolled_back(revision, deployment or {}, service)
+        if deployment and deployment["rolloutState"] == "COMPLETED":
             return
         if time.monotonic() > deadline_s:
             raise DeployError(f"{short(revision)} does not serve yet after {timeout_s:.0f} s; ECS goes on trying.")
+        seen = seen or deployment is not None
         time.sleep(interval_s)
 
 
-def _is_done(service: Mapping[str, Any], ours: str, revision: str) -> bool:
-    deployment = next((entry for entry in service["deployments"] if entry["id"] == ours), None)
-    if deployment is None or deployment["rolloutState"] == "FAILED" or deployment["status"] != "PRIMARY":
-        runs = short(_primary(service["deployments"])["taskDefinition"])
-        reason = (deployment or {}).get("rolloutStateReason", "another deployment has taken its place")
-        said = "".join(f"\n  {event['message']}" for event in service["events"][:EVENTS_SHOWN])
-        raise RolledBackError(f"{short(revision)} was rolled back, the service runs {runs}: {reason}{said}")
-    return deployment["rolloutState"] == "COMPLETED" and deployment["taskDefinition"] == revision
+def _failed(deployment: Mapping[str, Any] | None, seen: bool) -> bool:
+    """Say whether a deployment has failed: it says so, has made way for another, or was there and is gone."""
+    if deployment is None:
+        return seen  # what ECS tells may lag behind what it was told
+    return deployment["rolloutState"] == "FAILED" or deployment["status"] != "PRIMARY"
+
+
+def _rolled_back(revision: str, deployment: Mapping[str, Any], service: Mapping[str, Any]) -> RolledBackError:
+    runs = short(_primary(service["deployments"])["taskDefinition"])
+    reason = deployment.get("rolloutStateReason", "another deployment has taken its place.")
+    said = "".join(f"\n  {event['message']}" for event in service["events"][:EVENTS_SHOWN])
+    return RolledBackError(f"{short(revision)} was rolled back, the service goes to {runs}: {reason}{said}")
 
 
 def _primary(deployments: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     return next(entry for entry in deployments if entry["status"] == "PRIMARY")
 
 
-def _described(stack: Stack) -> Mapping[str, Any]:
-    answer: Mapping[str, Any] = boto3.client("ecs").describe_services(
-        cluster=stack["ClusterName"], services=[stack["ServiceName"]]
-    )
+def _described(ecs: Any, stack: Stack) -> Mapping[str, Any]:
+    answer: Mapping[str, Any] = ecs.describe_services(cluster=stack["ClusterName"], services=[stack["ServiceName"]])
     if not answer["services"]:
         raise DeployError(f"There is no service {stack['ServiceName']} in the cluster {stack['ClusterName']}.")
     return answer["services"][0]

@@ -14,8 +14,8 @@ import boto3
 import pytest
 from moto.ecs.models import EC2ContainerServiceBackend
 from s3_servers import S3Server, environment, moto_server
+from serving import running
 from snapshots import publish_small
-from test_service_process import running
 
 from ecs.deploy import main
 
@@ -59,7 +59,8 @@ def method(bound: Callable[..., Any]) -> Callable[..., Any]:
 class Fargate:
     """What moto's ECS leaves out: deployments that take a look or two and a circuit breaker, tasks that say something.
 
-    Images tagged `broken` never become healthy, images tagged `slow` take for ever.
+    Images tagged `broken` never become healthy, those tagged `gone` neither, and their deployment is soon forgotten;
+    images tagged `slow` take for ever.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +96,7 @@ class Fargate:
         group, stream = OUTPUTS["BatchLogGroup"], f"ecs/batch/{tasks[0].id}"
         tasks[0].containers[0].exitCode = self.exit_code
         if self.says:
-            logs = boto3.client("logs")
+            logs: Any = boto3.Session().client("logs")
             logs.create_log_stream(logGroupName=group, logStreamName=stream)
             events: list[Any] = [
                 {"timestamp": int(time.time() * 1000) + at, "message": m} for at, m in enumerate(self.says)
@@ -118,10 +119,12 @@ class Fargate:
         tag = backend.describe_task_definition(newest["taskDefinition"]).container_definitions[0]["image"]
         if newest.pop("looked", None) is None:
             newest["looked"] = True
-        elif tag.endswith(":broken"):
+        elif tag.endswith((":broken", ":gone")):
             newest |= {"rolloutState": "FAILED", "rolloutStateReason": "tasks failed to start."}
             service.task_definition = earlier[0]["taskDefinition"]
             self._begin(service, service.task_definition, "IN_PROGRESS")
+            if tag.endswith(":gone"):
+                del service.deployments[1]
         elif not tag.endswith(":slow"):
             newest["rolloutState"] = "COMPLETED"
             service.deployments = [newest]
@@ -129,18 +132,18 @@ class Fargate:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[S3Server]:
-    with moto_server() as started:
+    with moto_server() as started, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(started.endpoint).items():
+            patch.setenv(name, value)
+        patch.setattr(boto3, "DEFAULT_SESSION", None)
         yield started
 
 
 @pytest.fixture
 def aws(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Fargate:
-    """An account with the stack `shop`, which runs revision 1 of the service."""
-    for name, value in environment(server.endpoint).items():
-        monkeypatch.setenv(name, value)
+    """An account with nothing in it."""
     monkeypatch.setenv("MENAGERIE_STACK", "shop")
     monkeypatch.delenv("MENAGERIE_SMOKE_KEY", raising=False)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     connection = HTTPConnection(server.endpoint.removeprefix("http://"))
     connection.request("POST", "/moto-api/reset")
     assert connection.getresponse().read()
@@ -150,6 +153,7 @@ def aws(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Fargate:
 
 @pytest.fixture
 def shop(aws: Fargate, capsys: pytest.CaptureFixture[str]) -> Fargate:
+    """The account with the stack `shop`, which runs revision 1 of the service."""
     make_stack("no")
     assert main(["release", "--tag", "first"]) == 0
     ecs = boto3.client("ecs")
@@ -291,13 +295,19 @@ def test_a_release_before_the_service_exists_registers_only(capsys: pytest.Captu
     make_stack("no")
     assert main(["release", "--tag", "first"]) == 0
     assert (active("shop-service"), active("shop-batch")) == (["shop-service:1"], ["shop-batch:1"])
-    assert "does not run the service yet" in capsys.readouterr().out
+    assert main(["smoke"]) == 0
+    assert capsys.readouterr().out.count("The stack does not run the service yet: its parameter Running is no.\n") == 2
 
 
 @pytest.mark.usefixtures("shop")
-def test_a_release_that_is_rolled_back_fails_and_leaves_no_trace(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["release", "--tag", "broken", *NO_WAIT]) == 1
-    error = "error: shop-service:2 was rolled back, the service runs shop-service:1: tasks failed to start.\n"
+@pytest.mark.parametrize(
+    ("tag", "reason"), [("broken", "tasks failed to start."), ("gone", "another deployment has taken its place.")]
+)
+def test_a_release_that_is_rolled_back_fails_and_leaves_no_trace(
+    tag: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["release", "--tag", tag, *NO_WAIT]) == 1
+    error = f"error: shop-service:2 was rolled back, the service goes to shop-service:1: {reason}\n"
     assert capsys.readouterr().err == error
     assert (active("shop-service"), active("shop-batch")) == (["shop-service:1"], ["shop-batch:1"])
     assert served() == "shop-service:1"
@@ -355,6 +365,34 @@ def test_a_batch_that_never_ran_says_why(shop: Fargate, capsys: pytest.CaptureFi
 def test_a_batch_that_takes_too_long_is_left_running(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["batch", "--timeout", "0", *NO_WAIT, "--", "run", "--as-of", "2020-04-30"]) == 1
     assert "still runs after 0 s, and goes on" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("shop")
+def test_no_more_is_asked_of_aws_than_the_stack_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: set[str] = set()
+
+    def note(model: Any, **_: Any) -> None:
+        asked.add(f"{model.service_model.endpoint_prefix}:{model.name}")
+
+    session = boto3.Session()
+    session.events.register("before-call", note)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", session)
+    main(["release", "--tag", "second", *NO_WAIT])
+    main(["rollback", "service", *NO_WAIT])
+    main(["batch", *NO_WAIT, "--", "run", "--as-of", "2020-04-30"])
+    assert asked == {
+        "cloudformation:DescribeStacks",
+        "ecs:DeregisterTaskDefinition",
+        "ecs:DescribeServices",
+        "ecs:DescribeTasks",
+        "ecs:ListTaskDefinitions",
+        "ecs:RegisterTaskDefinition",
+        "ecs:RunTask",
+        "ecs:UpdateService",
+        "logs:GetLogEvents",
+    }
+    allowed = (ROOT / "ecs" / "stack.yaml").read_text().partition("\n  DeployRole:\n")[2].partition("\nOutputs:")[0]
+    assert asked <= set(re.findall(r"[a-z]+:[A-Z]\w+", allowed))
 
 
 @pytest.mark.usefixtures("shop")
