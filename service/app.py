@@ -10,6 +10,7 @@ from flask.globals import request_ctx
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import HTTPException
 
+from service.keys import Keys
 from service.log import JsonLog, described
 from service.problems import ProblemError, problem_response
 from service.provider import Provider
@@ -69,8 +70,9 @@ class App(Flask):
 
 def create_app(provider: Provider, settings: Settings, log: JsonLog, clock: Callable[[], float] = time.time) -> Flask:
     """Build the application; `clock` gives the seconds since 1970."""
-    app = App(log, Watch(provider, log, clock))
-    Routes(provider, settings, clock).add_to(app)
+    keys = Keys(settings, log)
+    app = App(log, Watch(provider, keys, log, clock))
+    Routes(provider, keys, settings, clock).add_to(app)
     app.register_error_handler(ProblemError, _explain)
     app.register_error_handler(HTTPException, _explain)
     return app

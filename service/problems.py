@@ -1,8 +1,10 @@
 """What can go wrong for a caller, as RFC 9457 problem details; each kind carries its own status."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import ClassVar
 from urllib.parse import quote
 
 from flask import Request, Response
@@ -18,6 +20,42 @@ class ProblemError(Exception):
     status = HTTPStatus.BAD_REQUEST
     kind = ""
     title = ""
+    headers: ClassVar[Mapping[str, str]] = {}
+
+
+class NoKeyError(ProblemError):
+    """The request has no API key."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    kind = "no-key"
+    title = "No API key"
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+    def __init__(self) -> None:
+        super().__init__("Send an API key in the header Authorization: Bearer <key>.")
+
+
+class BadKeyError(ProblemError):
+    """The API key is none of those configured."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    kind = "bad-key"
+    title = "Unknown API key"
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+
+    def __init__(self) -> None:
+        super().__init__("The API key is not known here.")
+
+
+class MissingScopeError(ProblemError):
+    """The API key does not open this."""
+
+    status = HTTPStatus.FORBIDDEN
+    kind = "missing-scope"
+    title = "Missing scope"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"The API key lacks the scope {scope}.")
 
 
 class BadUserIdError(ProblemError):
@@ -118,6 +156,7 @@ def problem_response(error: Exception, request: Request, request_id: str) -> Res
     headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
     if isinstance(error, ProblemError):
         problem = Problem(error.kind, error.title, int(error.status), str(error))
+        headers |= error.headers
     else:
         code = error.code if isinstance(error, HTTPException) else None
         problem = http_problem(code or HTTPStatus.INTERNAL_SERVER_ERROR)

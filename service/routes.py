@@ -1,12 +1,14 @@
 """The routes: each reads a request, asks the snapshot, and answers."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import TYPE_CHECKING, cast
 
 from flask import Flask, Response, request
 
 from service import pages
 from service.answers import Snapshot
+from service.keys import Keys
 from service.parameters import parsed_include, parsed_user_id
 from service.problems import (
     NoSnapshotError,
@@ -40,20 +42,21 @@ class Answer(Response):
 class Routes:
     """The views; `clock` gives the seconds since 1970."""
 
-    def __init__(self, provider: Provider, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(self, provider: Provider, keys: Keys, settings: Settings, clock: Callable[[], float]) -> None:
         self._provider = provider
+        self._keys = keys
         self._clock = clock
         self._stale_after_s = (settings.max_age_days + 1) * DAY_S
         self._cache_control = f"private, max-age={settings.cache_s}"
 
     def add_to(self, app: Flask) -> None:
-        """Register every route."""
-        app.add_url_rule("/segment/<user_id>", view_func=self.segment)
-        app.add_url_rule("/segment", view_func=self.nobody, strict_slashes=False)
-        app.add_url_rule("/personas", view_func=self.personas)
-        app.add_url_rule("/personas/<name>", view_func=self.persona)
-        app.add_url_rule("/snapshot", view_func=self.snapshot)
-        app.add_url_rule("/report", view_func=self.report)
+        """Register every route; those about clients need a key, if there are any."""
+        app.add_url_rule("/segment/<user_id>", view_func=self._guarded(self.segment))
+        app.add_url_rule("/segment", view_func=self._guarded(self.nobody), strict_slashes=False)
+        app.add_url_rule("/personas", view_func=self._guarded(self.personas))
+        app.add_url_rule("/personas/<name>", view_func=self._guarded(self.persona))
+        app.add_url_rule("/snapshot", view_func=self._guarded(self.snapshot))
+        app.add_url_rule("/report", view_func=self._guarded(self.report))
         app.add_url_rule("/", view_func=self.home)
         app.add_url_rule("/healthz", view_func=self.healthz)
         app.add_url_rule("/readyz", view_func=self.readyz)
@@ -118,6 +121,17 @@ class Routes:
     def readyz(self) -> Response:
         """Answer whether there is a snapshot to answer from."""
         return _fresh(b'{"status":"ready","snapshot":"%b"}' % self._snapshot().id.encode())
+
+    def _guarded(self, view: Callable[..., Response]) -> Callable[..., Response]:
+        if not self._keys:
+            return view
+
+        @wraps(view)
+        def guarded(**values: str) -> Response:
+            self._keys.check(request.environ.get("HTTP_AUTHORIZATION", ""), "lookup")
+            return view(**values)
+
+        return guarded
 
     def _snapshot(self) -> Snapshot:
         snapshot = self._provider.current()

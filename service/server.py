@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from service.app import create_app
+from service.keys import Keys
 from service.log import JsonLog
 from service.provider import Provider
 from service.settings import BadSettingError, Settings, StartError
@@ -71,6 +73,15 @@ def bind(settings: Settings) -> socket.socket:
     return listener
 
 
+def _check_who_may_ask(settings: Settings, keys: Keys, listener: socket.socket) -> None:
+    here_only = ip_address(listener.getsockname()[0]).is_loopback
+    if not (keys or here_only or settings.allow_anyone):
+        raise BadSettingError(
+            f"--host {settings.host!r} can be reached from elsewhere, and no API keys are configured: "
+            "configure some, or say --allow-anyone true."
+        )
+
+
 def serve(settings: Settings) -> None:
     """Answer until stopped; the process ends here."""
     # A worker asked to stop before it listens for signals would never hear of it: they wait until it does.
@@ -78,6 +89,7 @@ def serve(settings: Settings) -> None:
     source = open_source(settings)
     listener = bind(settings)
     log = JsonLog(settings.log_level)
+    _check_who_may_ask(settings, Keys(settings, log), listener)
 
     def load_app() -> Flask:
         provider = Provider(source, log)

@@ -41,6 +41,9 @@ class Settings:
     s3_request_payer: str = _setting("", "Who pays for S3 requests, if not the bucket's owner.", choices=("requester",))
     host: str = _setting("127.0.0.1", "The address to listen at; 0.0.0.0 for every network.")
     port: int = _setting(8000, "The port to listen at; 0 for any that is free.", least=0, most=65_535)
+    api_keys: str = _setting("", "API keys, a line each: name:scope[,scope]:sha256-of-the-key.")
+    api_keys_file: str = _setting("", "A file of API keys, read again when it changes.")
+    allow_anyone: bool = _setting(False, "Whether all who reach the service may ask when there are no API keys.")
     workers: int = _setting(2, "How many processes answer.", least=1, most=256)
     threads: int = _setting(4, "How many requests a process answers at the same time.", least=1, most=256)
     max_age_days: int = _setting(
@@ -56,7 +59,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
     parser = argparse.ArgumentParser(prog="python -m service", description="Answer who a customer is.")
     for setting in fields(Settings):
         told = setting.metadata["told"].replace("%", "%%")
-        parser.add_argument(_flag(setting), help=f"{told} [{_variable(setting)}; {setting.default}]")
+        parser.add_argument(_flag(setting), help=f"{told} [{_variable(setting)}; {_told(setting.default)}]")
     flags = vars(parser.parse_args(arguments))
     given: dict[str, Any] = {}
     for setting in fields(Settings):
@@ -69,6 +72,10 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> S
     return Settings(**given)
 
 
+def _told(default: Any) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
 def _flag(setting: "Field[Any]") -> str:
     return f"--{setting.name.replace('_', '-')}"
 
@@ -77,16 +84,18 @@ def _variable(setting: "Field[Any]") -> str:
     return f"{PREFIX}{setting.name.upper()}"
 
 
-def _parsed(setting: "Field[Any]", text: str, source: str) -> int | str:
+def _parsed(setting: "Field[Any]", text: str, source: str) -> bool | int | str:
     allowed = setting.metadata
     if setting.type is int:
         least, most = allowed["least"], allowed["most"]
         if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
             raise BadSettingError(f"{source} must be a whole number from {least} to {most}, not {text!r}.")
         return int(text)
-    choices = allowed.get("choices")
+    choices = ("true", "false") if setting.type is bool else allowed.get("choices")
     if choices and text not in choices:
         raise BadSettingError(f"{source} must be one of {', '.join(choices)}, not {text!r}.")
+    if setting.type is bool:
+        return text == "true"
     if not text or "\0" in text:
         raise BadSettingError(f"{source} must not be empty.")
     if setting.name == "store" and "://" in text.removeprefix("file://") and not _IN_S3.fullmatch(text):

@@ -1,9 +1,10 @@
-"""What a process does beside the requests: it follows the store, and tells how old its snapshot is."""
+"""What a process does beside the requests: it follows the store and the API keys, and tells its snapshot's age."""
 
 import threading
 import time
 from collections.abc import Callable
 
+from service.keys import Keys
 from service.log import JsonLog, described
 from service.provider import Provider
 
@@ -13,17 +14,18 @@ _LONGEST_WAIT_S = 15.0
 
 
 class Watch:
-    """Two threads, because a long download must not silence the log; `clock` gives the seconds since 1970."""
+    """A thread for each, because a long download must not silence the log; `clock` gives the seconds since 1970."""
 
-    def __init__(self, provider: Provider, log: JsonLog, clock: Callable[[], float]) -> None:
+    def __init__(self, provider: Provider, keys: Keys, log: JsonLog, clock: Callable[[], float]) -> None:
         self._provider = provider
+        self._keys = keys
         self._log = log
         self._clock = clock
         self._failures = 0
 
     def start(self) -> None:
         """Begin, in a process that will not fork any more."""
-        for work in (self.follow, self.tell_age):
+        for work in (self.follow, self.tell_age, self._keys.follow):
             threading.Thread(target=self._repeat, args=(work,), daemon=True, name=work.__name__).start()
 
     def follow(self) -> float:

@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import re
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from segmentation.snapshot import publish
 from segmentation.store import open_store
 from service import log
 from service.app import create_app
+from service.keys import Keys
 from service.log import JsonLog
 from service.provider import Provider
 from service.reasons import open_tree
@@ -392,7 +395,7 @@ def test_a_snapshot_that_could_not_be_read_is_tried_again(
 
     lines: list[bytes] = []
     provider = Provider(store, JsonLog("error", lines.append))
-    watch = Watch(provider, JsonLog("error"), time.time)
+    watch = Watch(provider, Keys(Settings(), JsonLog("error")), JsonLog("error"), time.time)
     waits_s = []
     for called in ("service.reader._verify_files", "pathlib.Path.read_bytes"):
         with monkeypatch.context() as patch:
@@ -412,7 +415,7 @@ def test_the_age_is_told_once_a_minute_while_a_snapshot_is_served(store: Path) -
     lines: list[bytes] = []
     log = JsonLog("info", lines.append)
     provider = Provider(store, log)
-    watch = Watch(provider, log, lambda: MAY_2020)
+    watch = Watch(provider, Keys(Settings(), log), log, lambda: MAY_2020)
     assert watch.tell_age() == provider.check_every_s
     snapshot = publish_small(store)
     watch.follow()
@@ -473,6 +476,13 @@ def test_requests_are_logged_by_route_and_without_user_ids(service: Service) -> 
         ("other", "unmatched", 405),
     ]
     assert "51236374" not in json.dumps(requests)
+
+
+def test_every_setting_stands_in_its_page() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "service.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*?)`? \|", page, re.MULTILINE))
+    written = {setting.name: str(setting.default) or "none" for setting in fields(Settings)}
+    assert shown == written | {"allow_anyone": "false", "cache_dir": "in the system's temporary folder"}
 
 
 def test_settings() -> None:

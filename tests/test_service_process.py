@@ -200,7 +200,7 @@ def check_health(environment: dict[str, str]) -> tuple[int, str]:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 (what a container listens at)
 def test_the_health_check_tells_whether_there_is_something_to_serve(tmp_path: Path, host: str) -> None:
-    with running(tmp_path, tmp_path / "log", "--host", host, "--workers", "1") as service:
+    with running(tmp_path, tmp_path / "log", "--host", host, "--workers", "1", "--allow-anyone", "true") as service:
         environment = {"MENAGERIE_PORT": str(service.port), "MENAGERIE_HOST": host}
         assert check_health(environment) == (1, "menagerie: Not ready: /readyz answers 503.")
         publish_small(tmp_path)
