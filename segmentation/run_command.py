@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from segmentation import closing, emf, pipeline
 from segmentation.arrivals import is_superseded
 from segmentation.catalog import prune
-from segmentation.errors import WrongUsageError
+from segmentation.errors import OvertakenError, WrongUsageError
 from segmentation.ingest import Ingested
 from segmentation.progress import Reporter, reporter
 from segmentation.s3 import SCHEME
@@ -29,17 +29,28 @@ def run(args: argparse.Namespace) -> int:
     figures: dict[str, float] = {"Runs": 0, "FailedRuns": 1}
     started_s = time.monotonic()
     try:
-        if args.arrived and _is_superseded(args, report):
-            print("A later file has landed; the run that it starts reads this one, too.")
-            figures = {}
-            return 0
-        outcome = _run(args, report)
-        figures = {"Runs": 1, "FailedRuns": 0, **_figures(outcome, args.as_of)}
+        outcome = _outcome(args, report)
+        figures = {"Runs": 1, "FailedRuns": 0, **_figures(outcome, args.as_of)} if outcome else {}
     finally:
         if figures and (shop := os.environ.get(emf.VARIABLE)):
             figures["DurationSeconds"] = round(time.monotonic() - started_s, 3)
             print(emf.line(shop, figures, datetime.now(UTC)), flush=True)
     return 0
+
+
+def _outcome(args: argparse.Namespace, report: Reporter) -> pipeline.Outcome | None:
+    """Run, or return None when that is left to a later file's run."""
+    for is_last_try in (False, True):
+        if args.arrived and _is_superseded(args, report):
+            print("A later file has landed; the run that it starts reads this one, too.")
+            return None
+        try:
+            return _run(args, report)
+        except OvertakenError:
+            if is_last_try or not args.arrived:
+                raise
+            report.say("Another run has published what it knew before this file landed; this one begins again.")
+    return None
 
 
 def _run(args: argparse.Namespace, report: Reporter) -> pipeline.Outcome:

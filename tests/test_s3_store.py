@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from s3_servers import S3Server, moto_server, rclone_server
 from shared_data import bundled
-from snapshots import NOW, client, contents
+from snapshots import CLIENTS, NOW, client, contents
 
-from segmentation import s3, scratch
+from segmentation import s3, scratch, sources
 from segmentation.arrivals import is_superseded
 from segmentation.catalog import check, prune, rollback, serve, snapshots
 from segmentation.cli import main
@@ -24,6 +25,7 @@ from segmentation.progress import SILENT
 from segmentation.s3 import Bucket
 from segmentation.simulate import Shop, simulate
 from segmentation.snapshot import publish, publish_over
+from segmentation.sources import raw_objects
 from segmentation.store import Store, open_store
 
 AS_OF = date(2020, 4, 30)
@@ -203,6 +205,30 @@ def test_a_run_waits_until_files_have_stopped_landing(
     assert is_superseded(server.url(f"{tmp_path.name}/raw"), first, timedelta(hours=1), SILENT)
     assert len(waits) == 1
     assert 3500 < waits[0] <= 3601
+
+
+def test_a_run_that_knows_a_later_file_begins_again_when_overtaken(
+    conditional: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in bundled():
+        conditional.client.upload_file(str(file), conditional.bucket, f"{tmp_path.name}/raw/{file.name}")
+    url = conditional.url(tmp_path.name)
+    key = max(objects := raw_objects(f"{url}/raw")[1], key=lambda o: (o.modified, o.key)).key
+    assert len(objects) == len(bundled())
+    prepare, rivals = sources.prepare, [publish(contents(), open_store(str(tmp_path / "local")), NOW)]
+
+    def overtaken(*arguments: Any) -> Path:
+        if rivals:
+            assert publish(contents(), open_store(url), NOW) == rivals.pop()
+        return prepare(*arguments)
+
+    monkeypatch.setattr(sources, "prepare", overtaken)
+    monkeypatch.setenv("MENAGERIE_QUIET_S", "0")
+    command = ["run", "--as-of", "2020-04-30", "--store", url, "--events", f"{url}/raw"]
+    assert main([*command, "--arrived", f"{tmp_path.name}/raw/{key}"]) == 0
+    assert check(open_store(url)).counts["clients"] > len(CLIENTS)
+    rivals.append(publish(contents(), open_store(str(tmp_path / "local")), NOW))
+    assert main(command) == 4
 
 
 def test_an_audience_goes_to_s3(
