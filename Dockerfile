@@ -33,7 +33,7 @@ FROM builder AS base-files
 COPY --from=python / /base
 WORKDIR /base
 RUN rm -r usr/local/bin/pip* usr/local/lib/python3*/ensurepip usr/local/lib/python3*/site-packages/* \
-  && install -d -o 10001 -g 10001 store scratch cache \
+  && install -d -o 10001 -g 10001 store && install -d -o 10001 -g 10001 -m 1777 scratch cache \
   && find . -type f -perm /6000 -exec chmod a-s {} + \
   && make-repeatable /base usr/local
 
