@@ -1,5 +1,6 @@
 """The deploy script against moto's ECS, CloudFormation and Logs over HTTP, and against a service that runs."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -420,6 +421,20 @@ def test_smoke_looks_a_client_up(tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert (main(["smoke", "--url", url, "--user-id", "512363741"]), capsys.readouterr().out) == (0, said)
         assert main(["smoke", "--url", url, "--user-id", "1"]) == 1
         assert "error: The lookup got status 404: " in capsys.readouterr().err
+
+
+def test_smoke_shows_its_key(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_small(tmp_path)
+    keys = f"smoke:lookup:{hashlib.sha256(b'a-key').hexdigest()}"
+    with running(tmp_path, tmp_path / "log", environment={"MENAGERIE_API_KEYS": keys}) as service:
+        asks = ["smoke", "--url", f"http://127.0.0.1:{service.port}", "--user-id", "512363741"]
+        monkeypatch.setenv("MENAGERIE_SMOKE_KEY", "another-key")
+        assert main(asks) == 1
+        assert "error: The lookup got status 401: " in capsys.readouterr().err
+        monkeypatch.setenv("MENAGERIE_SMOKE_KEY", "a-key")
+        assert main(asks) == 0
 
 
 def test_smoke_gives_up_on_a_service_that_is_not_ready(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

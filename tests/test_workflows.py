@@ -13,6 +13,7 @@ import boto3
 import pytest
 import yaml  # type: ignore[import-untyped]
 from botocore import xform_name
+from shared_data import missing
 
 from ecs.deploy import parser as deploy_parser
 from segmentation.cli import parser as segmentation_parser
@@ -34,9 +35,7 @@ esac
 def needed(program: str, folder: str) -> str:
     """Return where a program is; a laptop may lack it, CI may not."""
     found = shutil.which(program, path=f"{ROOT / folder}{os.pathsep}{os.environ['PATH']}")
-    if found is None:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"{program} is not in {folder} nor in PATH")
-    return found
+    return found or missing(f"{program} is not here; `make infra` brings it")
 
 
 def checked(*command: str) -> None:
