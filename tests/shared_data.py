@@ -20,6 +20,8 @@ RETAIL = "uci_online_retail_2009-12_2010-12.csv.gz"
 def shared(name: str) -> Path:
     """Return the path of a real file; without it the test is skipped, or fails where CI=true."""
     path = SHARED / name
+    if os.environ.get("REAL_EVENTS") == "absent":
+        pytest.skip("REAL_EVENTS=absent: told to do without real files")
     if not path.exists():
         missing(f"{name} is not in ../shared/data")
     return path
