@@ -30,7 +30,10 @@ class Cache:
             snapshot = self._kept(snapshot_id)
             if snapshot is None:
                 self._remove_all_but()
-                snapshot = self._fetched(snapshot_id, fetch)
+                try:
+                    snapshot = self._fetched(snapshot_id, fetch)
+                except RefusedError:  # damaged there, or only on its way: the second time tells
+                    snapshot = self._fetched(snapshot_id, fetch)
             self._remove_all_but(snapshot_id)
             return snapshot
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -189,13 +188,10 @@ def told_at_start(*arguments: str, **environment: str) -> tuple[int, str]:
     return process.returncode, stderr.decode()
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104
-def test_nobody_is_let_in_from_elsewhere_unless_that_is_said(host: str) -> None:
-    if host == "::" and not socket.has_dualstack_ipv6():
-        pytest.skip("this machine has no IPv6")
-    assert told_at_start("--host", host) == (
+def test_nobody_is_let_in_from_elsewhere_unless_that_is_said() -> None:
+    assert told_at_start("--host", "0.0.0.0") == (  # noqa: S104
         2,
-        f"menagerie: --host '{host}' can be reached from elsewhere, and no API keys are configured: "
+        "menagerie: --host '0.0.0.0' can be reached from elsewhere, and no API keys are configured: "
         "configure some, or say --allow-anyone true.\n",
     )
 

@@ -15,8 +15,6 @@ from s3_servers import free_port
 from serving import ENVIRONMENT, WITHIN_S, running, start
 from snapshots import AS_OF, CLIENTS, publish_small
 
-__all__ = ["running"]
-
 
 def refused(*arguments: str) -> tuple[int, str]:
     process = start(*arguments)

@@ -153,6 +153,27 @@ def test_a_snapshot_is_fetched_once_by_two_services_and_their_workers(
     assert sorted(name for name in fetched if name) == sorted((MANIFEST_NAME, *USED))
 
 
+def copy_used(snapshot: Path, folder: Path) -> None:
+    """Fetch from a local store what a service would fetch."""
+    for name in (MANIFEST_NAME, *USED):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(snapshot / name, folder / name)
+
+
+def test_what_is_damaged_on_its_way_is_fetched_again(tmp_path: Path) -> None:
+    snapshot = publish_small(tmp_path / "store")
+    fetched: list[Path] = []
+
+    def fetch(folder: Path) -> None:
+        copy_used(tmp_path / "store" / "snapshots" / snapshot, folder)
+        if not fetched:
+            (folder / "metrics.json").write_text("{}")
+        fetched.append(folder)
+
+    assert Cache(tmp_path / "cache").read(snapshot, fetch).metrics == {"silhouette": 0.25}
+    assert len(fetched) == 2
+
+
 def test_who_finds_another_at_it_waits_and_takes_what_was_fetched(tmp_path: Path) -> None:
     snapshot = publish_small(tmp_path / "store")
     together = Barrier(4)
@@ -160,9 +181,7 @@ def test_who_finds_another_at_it_waits_and_takes_what_was_fetched(tmp_path: Path
 
     def fetch(folder: Path) -> None:
         fetched.append(folder)
-        for name in (MANIFEST_NAME, *USED):
-            (folder / name).parent.mkdir(exist_ok=True)
-            shutil.copy(tmp_path / "store" / "snapshots" / snapshot / name, folder / name)
+        copy_used(tmp_path / "store" / "snapshots" / snapshot, folder)
 
     def read(_: int) -> str:
         cache = Cache(tmp_path / "cache")
