@@ -186,7 +186,15 @@ def test_the_service_rolls_a_bad_deployment_back_and_scales(stack: Deployed) -> 
     }
     network = service["networkConfiguration"]["awsvpcConfiguration"]
     assert network["subnets"] == stack.parameters["TaskSubnets"].split(",")
-    assert service["loadBalancers"][0]["containerName"] == "service"
+    (container,) = stack.client("ecs").describe_task_definition(taskDefinition=f"{NAME}-service")["taskDefinition"][
+        "containerDefinitions"
+    ]
+    (balanced,) = service["loadBalancers"]
+    assert (balanced["containerName"], balanced["containerPort"]) == (
+        container["name"],
+        container["portMappings"][0]["containerPort"],
+    )
+    assert stack.resources["Service"]["HealthCheckGracePeriodSeconds"] == container["healthCheck"]["startPeriod"]
     scaling = stack.client("application-autoscaling")
     (target,) = scaling.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
     assert target["ResourceId"] == f"service/{NAME}/{NAME}-service"
