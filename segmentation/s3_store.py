@@ -11,7 +11,7 @@ from pathlib import Path
 from segmentation.errors import OvertakenError
 from segmentation.ingest import LEDGER
 from segmentation.manifest import MANIFEST_NAME, BadSnapshotError, paths_in
-from segmentation.s3 import Bucket, ConflictError
+from segmentation.s3 import ATTEMPTS, Bucket, ConflictError
 from segmentation.scratch import scratch
 from segmentation.verify import verify
 
@@ -79,9 +79,16 @@ class S3Store:
         return folder
 
     def remove(self, snapshot_id: str) -> None:
-        """Remove a snapshot, its manifest first, so that what is left of it is none."""
-        keys = [o.key for o in self._bucket.objects(f"{_SNAPSHOTS}{snapshot_id}/")]
-        self._bucket.remove(sorted(keys, key=lambda key: not key.endswith(f"/{MANIFEST_NAME}")))
+        """Remove a snapshot, its manifest first, so that what is left of it is none; one served meanwhile stays."""
+        under = f"{_SNAPSHOTS}{snapshot_id}/"
+        name = f"{under}{MANIFEST_NAME}"
+        keys = [o.key for o in self._bucket.objects(under) if o.key != name]
+        manifest = self._bucket.read(name)
+        self._bucket.remove([name])
+        if manifest and self.current() == snapshot_id:
+            self._bucket.write(name, manifest[0], over=None)
+        else:
+            self._bucket.remove(keys)
 
     def current(self) -> str | None:
         """Read `CURRENT`."""
@@ -89,16 +96,17 @@ class S3Store:
 
     def set_current(self, snapshot_id: str, expected: str | None) -> None:
         """Replace `CURRENT` if nobody else has done so since it was read here."""
-        served, etag = self._current()
-        if served in (expected, snapshot_id):
+        for attempt in range(ATTEMPTS):
+            served, etag = self._current()
+            if served not in (expected, snapshot_id):
+                break
+            if attempt and served == snapshot_id:  # our own write, whose answer was lost, or a run with the same result
+                return
             try:
                 self._bucket.write(_CURRENT, f"{snapshot_id}\n".encode(), over=etag)
-            except ConflictError:
-                served, _ = self._current()
-                if served == snapshot_id:  # our own write, whose answer was lost, or a run with the same result
-                    return
-            else:
                 return
+            except ConflictError:  # also said of writes that only met, which are to be tried again:
+                continue  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         raise OvertakenError(self.url, snapshot_id, expected, served)
 
     def _current(self) -> tuple[str | None, str | None]:
