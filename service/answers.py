@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 
+from service.better import next_better
 from service.lookup import Lookup
+from service.problems import UnknownPersonaError
 from service.reasons import Tree
 
 INCLUDABLE = ("features", "reasons")
@@ -23,6 +25,7 @@ class Snapshot:
     lookup: Lookup
     tree: Tree
     report: bytes
+    report_policy: str
 
     @cached_property
     def id(self) -> str:
@@ -42,6 +45,18 @@ class Snapshot:
     def age_days(self, now_s: float) -> int:
         """Return the days from the as-of date to a moment in seconds since 1970."""
         return (datetime.fromtimestamp(now_s, UTC).date() - self.as_of).days
+
+    @cached_property
+    def names(self) -> list[bytes]:
+        """Return the personas' names, in their order."""
+        return [persona["name"].encode() for persona in self.personas]
+
+    def place(self, name: str) -> int:
+        """Return where a persona stands in their order, or raise the problem that there is none of that name."""
+        for place, persona in enumerate(self.personas):
+            if persona["name"] == name:
+                return place
+        raise UnknownPersonaError(f"The personas are {', '.join(persona['name'] for persona in self.personas)}.")
 
     @cached_property
     def _dated(self) -> dict[str, str]:
@@ -73,6 +88,29 @@ class Snapshot:
             more,
         )
 
+    def score(self, features: Mapping[str, Any], stale: bool) -> bytes:
+        """Return the answer about a client with these features, who need not be in the snapshot."""
+        place, confidence = self.tree.answer(features)
+        more = {"confidence": confidence, **self._explained(features)}
+        stale_too = b',"stale":true' if stale else b""
+        return b"{%b,%b,%b%b}" % (self._before[place], _members(more), self._after[place], stale_too)
+
+    def segments(self, user_ids: Sequence[int], rows: Sequence[int | None], stale: bool) -> bytes:
+        """Return the answer about many clients, in the order in which they were asked for, from their rows."""
+        told = b",".join(map(self._status, user_ids, rows))
+        return b'{"clients":[%b],%b%b}' % (told, _members(self._dated), b',"stale":true' if stale else b"")
+
+    def _status(self, user_id: int, row: int | None) -> bytes:
+        if row is None:
+            return b'{"user_id":%d,"status":"not_found"}' % user_id
+        persona, cluster, _, confidence = self.lookup.answer(row)
+        return b'{"user_id":%d,"status":"found","persona":"%b","confidence":%a,"cluster":%d}' % (
+            user_id,
+            self.names[persona],
+            confidence,
+            cluster,
+        )
+
     def dated(self, answer: Mapping[str, Any], stale: bool) -> bytes:
         """Return an answer about the whole snapshot with its as-of date and id."""
         return b"{%b%b}" % (_members({**answer, **self._dated}), b',"stale":true' if stale else b"")
@@ -81,8 +119,12 @@ class Snapshot:
         features = self.lookup.features_of(row)
         parts: dict[str, Any] = {"features": features} if "features" in include else {}
         if "reasons" in include:
-            parts["reasons"] = self.tree.reasons(features)
+            parts |= self._explained(features)
         return b"," + _members(parts)
+
+    def _explained(self, features: Mapping[str, Any]) -> dict[str, Any]:
+        reasons, better = self.tree.reasons(features), next_better(self.tree, self.personas, features)
+        return {"reasons": reasons, "better": better}
 
 
 def _members(value: Mapping[str, Any]) -> bytes:

@@ -2,24 +2,30 @@
 
 import time
 from collections.abc import Callable
-from random import getrandbits
 from typing import Any
 
 from flask import Flask, Request, Response, request
 from flask.globals import request_ctx
 from flask.sessions import NullSession, SessionInterface
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import MapAdapter
 
+from service.guard import Guard
+from service.headers import with_headers
+from service.hosts import Hosts
 from service.keys import Keys
-from service.log import JsonLog, described
-from service.problems import ProblemError, problem_response
+from service.limits import RequestLimit
+from service.log import METHODS, JsonLog, described
+from service.metrics import CONTENT_TYPE, Metrics
+from service.problems import ProblemError, UnknownHostError, problem_response
 from service.provider import Provider
+from service.request import FOUND, KEY_NAME, REQUEST_ID, STARTED_S, UNKNOWN, request_id
 from service.routes import Routes
 from service.settings import Settings
 from service.watch import Watch
 
-_ID = "menagerie.request_id"
-_STARTED = "menagerie.started_s"
+_HEALTH = frozenset({"/healthz", "/readyz"})
 
 
 class _NoSessions(SessionInterface):
@@ -36,47 +42,80 @@ class App(Flask):
 
     session_interface = _NoSessions()
 
-    def __init__(self, log: JsonLog, watch: Watch) -> None:
+    def __init__(self, settings: Settings, log: JsonLog, watch: Watch, metrics: Metrics, hosts: Hosts) -> None:
         super().__init__("service", static_folder=None)
         self.log = log
         self.watch = watch
+        self._metrics = metrics
+        self._audits = settings.audit
+        self._hosts = hosts
+        self.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
         self.url_map.merge_slashes = False  # a path with two slashes is another path, not a redirect
 
     def log_exception(self, exc_info: Any) -> None:
         """Log an unforeseen error under the request's id."""
-        self.log.event("error", "failed", request_id=request.environ[_ID], exception=described(exc_info[1]))
+        self.log.event("error", "failed", request_id=request.environ[REQUEST_ID], exception=described(exc_info[1]))
 
     def wsgi_app(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Give the request an id and a beginning, then answer it."""
-        environ[_STARTED] = time.perf_counter()
-        environ[_ID] = f"{getrandbits(64):016x}"
-        return super().wsgi_app(environ, start_response)
+        environ[STARTED_S] = time.perf_counter()
+        environ[REQUEST_ID] = request_id(environ.get("HTTP_X_REQUEST_ID"))
+        return super().wsgi_app(environ, with_headers(start_response, environ["wsgi.url_scheme"] == "https"))
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Find routes for hosts that are ours; health checks ask for addresses."""
+        if request is not None:
+            environ = request.environ
+            if environ["PATH_INFO"] not in _HEALTH and not self._hosts.know(environ.get("HTTP_HOST", "")):
+                raise SecurityError
+        return super().create_url_adapter(request)
 
     def process_response(self, response: Response) -> Response:
-        """Name the request in its answer, and log it; this is the one thing done after every request."""
+        """Name the request in its answer, log and count it; this is the one thing done after every request."""
         asked = request_ctx.request  # looked up once: each look through a proxy costs
         environ, rule = asked.environ, asked.url_rule
-        request_id = environ[_ID]
-        response.headers.add("X-Request-ID", request_id)
-        self.log.request(
-            request_id,
-            environ["REQUEST_METHOD"],
-            rule.rule if rule else "unmatched",
-            response.status_code,
-            (time.perf_counter() - environ[_STARTED]) * 1000,
-        )
+        named = environ[REQUEST_ID]
+        response.headers.add("X-Request-ID", named)
+        duration_s = time.perf_counter() - environ[STARTED_S]
+        method, route = environ["REQUEST_METHOD"], rule.rule if rule else "unmatched"
+        if method not in METHODS:
+            method = "other"
+        self.log.request(named, method, route, response.status_code, duration_s * 1000)
+        self._metrics.request(method, route, response.status_code, duration_s)
+        if FOUND in environ:
+            found, unknown = environ[FOUND], environ[UNKNOWN]
+            self._metrics.clients(found, unknown)
+            if self._audits:
+                self.log.audit(named, environ.get(KEY_NAME), route, found)
         return response
 
 
 def create_app(provider: Provider, settings: Settings, log: JsonLog, clock: Callable[[], float] = time.time) -> Flask:
     """Build the application; `clock` gives the seconds since 1970."""
     keys = Keys(settings, log)
-    app = App(log, Watch(provider, keys, log, clock))
-    Routes(provider, keys, settings, clock).add_to(app)
+    metrics = provider.metrics
+    app = App(settings, log, Watch(provider, keys, log, clock), metrics, Hosts(settings, bool(keys)))
+    guard = Guard(keys, RequestLimit(settings.requests_per_minute, settings.workers))
+    Routes(provider, guard, settings, clock).add_to(app)
+    app.add_url_rule("/metrics", "metrics", guard(_metrics_view(metrics, settings, clock), "metrics"))
     app.register_error_handler(ProblemError, _explain)
     app.register_error_handler(HTTPException, _explain)
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=0, x_port=0, x_prefix=0
+        )
     return app
 
 
+def _metrics_view(metrics: Metrics, settings: Settings, clock: Callable[[], float]) -> Callable[[], Response]:
+    def view() -> Response:
+        text = metrics.text(clock(), settings.stale_after_s)
+        return Response(text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+
+    return view
+
+
 def _explain(error: Exception) -> Response:
-    return problem_response(error, request, request.environ[_ID])
+    if isinstance(error, SecurityError):
+        error = UnknownHostError()
+    return problem_response(error, request, request.environ[REQUEST_ID])

@@ -17,7 +17,7 @@ from service.log import JsonLog
 from service.problems import BadKeyError, MissingScopeError, NoKeyError
 from service.settings import BadSettingError, Settings
 
-SCOPES = ("lookup", "export")
+SCOPES = ("lookup", "export", "metrics")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LINE = re.compile(rf"({_NAME.pattern}):([a-z]+(?:,[a-z]+)*):([0-9a-fA-F]{{64}})")
 _KEY_BYTES = 32
@@ -49,8 +49,8 @@ class Keys:
         """Return whether a key is needed."""
         return bool(self._keys)
 
-    def check(self, authorization: str, scope: str) -> None:
-        """Raise the problem that a caller with this header has, if any, in the same time whatever the key."""
+    def check(self, authorization: str, scope: str) -> str:
+        """Return whose key is in this header, or raise the problem with it, in the same time whatever the key."""
         scheme, _, sent = authorization.partition(" ")
         if scheme.lower() != "bearer" or not sent.strip():
             raise NoKeyError
@@ -58,8 +58,10 @@ class Keys:
         matching = [key for key in self._keys if hmac.compare_digest(sha256, key.sha256)]
         if not matching:
             raise BadKeyError
-        if not any(scope in key.scopes for key in matching):
-            raise MissingScopeError(scope)
+        for key in matching:
+            if scope in key.scopes:
+                return key.name
+        raise MissingScopeError(scope)
 
     def follow(self) -> float:
         """Read the file if it has changed; return the seconds until the next look at it."""

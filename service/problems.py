@@ -1,16 +1,18 @@
 """What can go wrong for a caller, as RFC 9457 problem details; each kind carries its own status."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import ClassVar
+from types import MappingProxyType
 from urllib.parse import quote
 
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 CONTENT_TYPE = "application/problem+json"
+_MOST_ERRORS = 100
+_MOST_CHARACTERS = 64
 _OURS = "Something failed on our side; the request_id leads to it in our log."
 
 
@@ -20,7 +22,8 @@ class ProblemError(Exception):
     status = HTTPStatus.BAD_REQUEST
     kind = ""
     title = ""
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
+    errors: Sequence[Mapping[str, str]] = ()
 
 
 class NoKeyError(ProblemError):
@@ -29,7 +32,7 @@ class NoKeyError(ProblemError):
     status = HTTPStatus.UNAUTHORIZED
     kind = "no-key"
     title = "No API key"
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
     def __init__(self) -> None:
         super().__init__("Send an API key in the header Authorization: Bearer <key>.")
@@ -41,7 +44,7 @@ class BadKeyError(ProblemError):
     status = HTTPStatus.UNAUTHORIZED
     kind = "bad-key"
     title = "Unknown API key"
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
     def __init__(self) -> None:
         super().__init__("The API key is not known here.")
@@ -56,6 +59,28 @@ class MissingScopeError(ProblemError):
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"The API key lacks the scope {scope}.")
+
+
+class TooManyRequestsError(ProblemError):
+    """The API key is used more often than it may be."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    kind = "too-many-requests"
+    title = "Too many requests"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"This API key has made all its requests for now; try again in {retry_after_s} s.")
+        self.headers = {"Retry-After": str(retry_after_s)}
+
+
+class UnknownHostError(ProblemError):
+    """The request was meant for another host."""
+
+    kind = "unknown-host"
+    title = "Unknown host"
+
+    def __init__(self) -> None:
+        super().__init__("The service does not answer under the name in the header Host.")
 
 
 class BadUserIdError(ProblemError):
@@ -111,6 +136,67 @@ class UnknownPersonaError(ProblemError):
     title = "Unknown persona"
 
 
+class BadParameterError(ProblemError):
+    """A parameter of the query has a value that it cannot have."""
+
+    kind = "bad-parameter"
+    title = "Bad parameter"
+
+
+class BadCursorError(ProblemError):
+    """A cursor that no answer of ours has given."""
+
+    kind = "bad-cursor"
+    title = "Bad cursor"
+
+    def __init__(self) -> None:
+        super().__init__("cursor takes the next_cursor of the page before, for the same persona.")
+
+
+class ExpiredCursorError(ProblemError):
+    """A cursor of a snapshot that is not served."""
+
+    status = HTTPStatus.GONE
+    kind = "expired-cursor"
+    title = "Expired cursor"
+
+    def __init__(self) -> None:
+        super().__init__("Another snapshot is served now; begin again without a cursor.")
+
+
+class NoJsonError(ProblemError):
+    """The body is not said to be JSON."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    title = HTTPStatus.UNSUPPORTED_MEDIA_TYPE.phrase
+
+    def __init__(self) -> None:
+        super().__init__("Send JSON, with the header Content-Type: application/json.")
+
+
+class UnreadableBodyError(ProblemError):
+    """The body is no JSON."""
+
+    kind = "unreadable-body"
+    title = "The body is not JSON"
+
+    def __init__(self) -> None:
+        super().__init__("The body cannot be read as JSON in UTF-8.")
+
+
+class InvalidBodyError(ProblemError):
+    """The body lacks something, or has something that cannot be; `errors` names each, by JSON pointer."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    kind = "invalid-body"
+    title = "Invalid body"
+
+    def __init__(self, told: Mapping[str, str]) -> None:
+        pointers = [pointer[:_MOST_CHARACTERS] for pointer in told][:_MOST_ERRORS]
+        super().__init__(f"Missing or impossible: {', '.join(name or 'the body' for name in pointers)}.")
+        self.errors = [{"pointer": p, "detail": d} for p, d in zip(pointers, told.values(), strict=False)]
+
+
 class NoSnapshotError(ProblemError):
     """Nothing can be answered yet."""
 
@@ -130,6 +216,7 @@ class Problem:
     title: str
     status: int
     detail: str
+    errors: Sequence[Mapping[str, str]] = ()
 
     def body(self, instance: str, request_id: str) -> bytes:
         """Encode the problem as JSON."""
@@ -140,6 +227,7 @@ class Problem:
             "detail": self.detail,
             "instance": instance,
             "request_id": request_id,
+            **({"errors": list(self.errors)} if self.errors else {}),
         }
         return json.dumps(problem, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -155,7 +243,7 @@ def problem_response(error: Exception, request: Request, request_id: str) -> Res
     """Return the answer to a request that failed, by one of our own problems or by HTTP."""
     headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
     if isinstance(error, ProblemError):
-        problem = Problem(error.kind, error.title, int(error.status), str(error))
+        problem = Problem(error.kind, error.title, int(error.status), str(error), error.errors)
         headers |= error.headers
     else:
         code = error.code if isinstance(error, HTTPException) else None

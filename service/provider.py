@@ -4,6 +4,7 @@ from pathlib import Path
 
 from service.answers import Snapshot
 from service.log import JsonLog, described
+from service.metrics import Metrics
 from service.reader import SNAPSHOT_ID, RefusedError
 from service.source import LocalFolder, Source, UnreachableError
 
@@ -14,12 +15,13 @@ class Provider:
     Until then, and when it is refused or the store is out of reach, requests go on with the one before.
     """
 
-    def __init__(self, store: Path | Source, log: JsonLog) -> None:
+    def __init__(self, store: Path | Source, log: JsonLog, metrics: Metrics | None = None) -> None:
         self._source = LocalFolder(store) if isinstance(store, Path) else store
         self._log = log
+        self.metrics = metrics or Metrics()
         self._snapshot: Snapshot | None = None
         self._seen: tuple[str, str] | None = None
-        self._unreachable = False
+        self.unreachable = False
         self.check_every_s = self._source.check_every_s
 
     def current(self) -> Snapshot | None:
@@ -38,13 +40,13 @@ class Provider:
             seen = self._source.current()
             followed = seen is None or seen == self._seen or self._serve(seen[0])
         except UnreachableError as error:
-            if not self._unreachable:
+            if not self.unreachable:
                 self._log.event("warning", "store unreachable", store=self._source.url, reason=str(error))
-            self._unreachable = True
+            self.unreachable = True
             return False
-        if self._unreachable:
+        if self.unreachable:
             self._log.event("warning", "store reachable again", store=self._source.url)
-        self._unreachable = False
+        self.unreachable = False
         if followed:
             self._seen = seen
         return followed
@@ -53,8 +55,9 @@ class Provider:
         try:
             if not SNAPSHOT_ID.fullmatch(snapshot_id):
                 raise RefusedError("CURRENT holds no snapshot id")
-            self._snapshot = self._source.read(snapshot_id)
+            before, self._snapshot = self._snapshot, self._source.read(snapshot_id)
         except RefusedError as error:  # read again only when it is published again
+            self.metrics.refused.inc()
             self._log.event("error", "snapshot refused", snapshot=snapshot_id[:64], reason=str(error))
         except UnreachableError:
             raise
@@ -62,5 +65,6 @@ class Provider:
             self._log.event("error", "snapshot not read", snapshot=snapshot_id, exception=described(error))
             return False
         else:
+            self.metrics.swaps.inc(before is not None)
             self._log.event("info", "snapshot served", snapshot=snapshot_id)
         return True

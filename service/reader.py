@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from service.answers import Snapshot
+from service.headers import policy_of
 from service.lookup import open_lookup
 from service.reasons import open_tree
 
@@ -39,13 +40,15 @@ def read_snapshot(folder: Path, snapshot_id: str, whole: bool = True) -> Snapsho
     expected = f"{manifest['as_of']}-{_content_hash(files)[:12]}"
     if not manifest["id"] == snapshot_id == expected:
         raise RefusedError("its id is not the hash of its content")
+    report = (folder / "report" / "index.html").read_bytes()
     return Snapshot(
         manifest=manifest,
         personas=json.loads((folder / "personas.json").read_bytes()),
         metrics=json.loads((folder / "metrics.json").read_bytes()),
         lookup=open_lookup(folder / "lookup"),
         tree=open_tree(folder / "model" / "tree.json"),
-        report=(folder / "report" / "index.html").read_bytes(),
+        report=report,
+        report_policy=policy_of(report),
     )
 
 

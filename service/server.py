@@ -13,10 +13,20 @@ from gunicorn.app.base import BaseApplication
 from service.app import create_app
 from service.keys import Keys
 from service.log import JsonLog
+from service.metrics import Metrics
 from service.provider import Provider
 from service.settings import BadSettingError, Settings, StartError
+from service.shared_metrics import share_metrics
 from service.source import open_source
-from service.worker import ServerLogger, Worker, heed_signals, hold_signals
+from service.worker import (
+    ServerLogger,
+    Worker,
+    give_place,
+    heed_signals,
+    hold_signals,
+    leave_given_place,
+    take_given_place,
+)
 
 _KEEP_ALIVE_S = 75
 """Longer than the 60 s after which an AWS load balancer drops an idle connection, so that it closes first."""
@@ -47,6 +57,11 @@ class Server(BaseApplication):  # type: ignore[misc]
             "keepalive": _KEEP_ALIVE_S,
             "graceful_timeout": settings.grace_s,
             "control_socket_disable": True,
+            "forwarded_allow_ips": "",  # what proxies say is the application's to judge
+            "secure_scheme_headers": {},
+            "pre_fork": give_place,
+            "post_fork": take_given_place,
+            "child_exit": leave_given_place,
             "worker_tmp_dir": str(_SHARED_MEMORY) if _SHARED_MEMORY.is_dir() else None,
         }
         for name, value in config.items():
@@ -92,7 +107,8 @@ def serve(settings: Settings) -> None:
     _check_who_may_ask(settings, Keys(settings, log), listener)
 
     def load_app() -> Flask:
-        provider = Provider(source, log)
+        share_metrics()
+        provider = Provider(source, log, Metrics())
         provider.load()
         return create_app(provider, settings, log)
 

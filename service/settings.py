@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "MENAGERIE_"
+_DAY_S = 86_400
 
 _CACHE_DIR = str(Path(tempfile.gettempdir()) / f"menagerie-{os.getuid()}")
 _IN_S3 = re.compile(r"s3://[A-Za-z0-9._-]{1,255}(/.*)?")
@@ -44,6 +45,13 @@ class Settings:
     api_keys: str = _setting("", "API keys, a line each: name:scope[,scope]:sha256-of-the-key.")
     api_keys_file: str = _setting("", "A file of API keys, read again when it changes.")
     allow_anyone: bool = _setting(False, "Whether all who reach the service may ask when there are no API keys.")
+    allowed_hosts: str = _setting("", "The names callers may send as Host, separated by commas; * for any.")
+    proxies: int = _setting(0, "How many proxies in front set X-Forwarded-For and -Proto.", least=0, most=16)
+    requests_per_minute: int = _setting(
+        60_000, "How many requests a minute an API key may make; 0 for any number.", least=0, most=1_000_000_000
+    )
+    max_batch: int = _setting(10_000, "How many clients one request may name.", least=1, most=1_000_000)
+    max_body_bytes: int = _setting(1_048_576, "How large a request's body may be.", least=1024, most=1_073_741_824)
     workers: int = _setting(2, "How many processes answer.", least=1, most=256)
     threads: int = _setting(4, "How many requests a process answers at the same time.", least=1, most=256)
     max_age_days: int = _setting(
@@ -51,7 +59,13 @@ class Settings:
     )
     cache_s: int = _setting(60, "For how many seconds a caller may keep an answer.", least=0, most=31_536_000)
     grace_s: int = _setting(10, "For how many seconds open requests may finish when stopped.", least=0, most=3600)
+    audit: bool = _setting(False, "Whether to log whose key read how many clients, a line for each request.")
     log_level: str = _setting("info", "The least grave lines to log.", choices=("debug", "info", "warning", "error"))
+
+    @property
+    def stale_after_s(self) -> int:
+        """Return how many seconds after the beginning of its as-of date a snapshot is stale."""
+        return (self.max_age_days + 1) * _DAY_S
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str]) -> Settings:

@@ -1,5 +1,6 @@
 """Where snapshots come from: a store, chosen by its URL."""
 
+import errno
 from pathlib import Path
 from typing import Protocol
 
@@ -38,14 +39,21 @@ class LocalFolder:
     def __init__(self, folder: Path) -> None:
         self.url = str(folder)
         self._snapshots = folder / "snapshots"
+        self._was_there = False
 
     def current(self) -> tuple[str, str] | None:
         """Read `CURRENT`; its version is when it was written."""
         file = self._snapshots / "CURRENT"
         try:
-            return file.read_text(encoding="ascii", errors="replace").strip(), str(file.stat().st_mtime_ns)
-        except OSError:
+            current = file.read_text(encoding="ascii", errors="replace").strip(), str(file.stat().st_mtime_ns)
+        except (FileNotFoundError, NotADirectoryError) as error:  # nothing is published yet, or a disk was unmounted
+            if self._was_there and not self._snapshots.is_dir():
+                raise UnreachableError("ENOENT") from error
             return None
+        except OSError as error:
+            raise UnreachableError(errno.errorcode.get(error.errno or 0, "unknown")) from error
+        self._was_there = True
+        return current
 
     def read(self, snapshot_id: str) -> Snapshot:
         """Verify and open the snapshot where it lies."""

@@ -31,6 +31,7 @@ class Watch:
     def follow(self) -> float:
         """Look at the store once; return the seconds until the next look, more after each failure in a row."""
         self._failures = 0 if self._provider.follow() else self._failures + 1
+        self._provider.metrics.serving(self._provider.current(), self._provider.unreachable)
         return min(self._provider.check_every_s * 2.0 ** min(self._failures, 10), _LONGEST_WAIT_S)
 
     def tell_age(self) -> float:

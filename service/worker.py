@@ -12,8 +12,10 @@ from gunicorn.http import errors, wsgi
 from gunicorn.workers.gthread import ThreadWorker
 
 from service.app import App
+from service.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES
 from service.log import JsonLog, described
 from service.problems import CONTENT_TYPE, http_problem
+from service.shared_metrics import free_place, leave_place, take_place
 
 _TOO_LARGE = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -95,6 +97,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             log.event("debug", "the caller has gone", request_id=request_id, exception=described(gone))
 
 
+def give_place(arbiter: Any, worker: Any) -> None:
+    """Find the place whose metrics a new worker goes on with."""
+    worker.place = free_place({other.place for other in arbiter.WORKERS.values()})
+
+
+def take_given_place(arbiter: object, worker: Any) -> None:  # noqa: ARG001 (gunicorn's hook)
+    """Begin, in the new worker, to write that place's metrics."""
+    take_place(worker.place)
+
+
+def leave_given_place(arbiter: object, worker: Any) -> None:  # noqa: ARG001 (gunicorn's hook)
+    """Forget what a worker that has ended said of the moment."""
+    leave_place(worker.place)
+
+
 def _raw_problem(status: int, request_id: str) -> bytes:
     problem = http_problem(status)
     body = problem.body("/", request_id)
@@ -104,6 +121,8 @@ def _raw_problem(status: int, request_id: str) -> bytes:
         "Content-Type": CONTENT_TYPE,
         "Content-Length": len(body),
         "X-Request-ID": request_id,
+        CONTENT_SECURITY_POLICY: OWN_FILES,
+        **dict(ALWAYS),
     }
     lines = [
         f"HTTP/1.1 {status} {problem.title}",

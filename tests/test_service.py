@@ -21,6 +21,7 @@ from segmentation.snapshot import publish
 from segmentation.store import open_store
 from service import log
 from service.app import create_app
+from service.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES
 from service.keys import Keys
 from service.log import JsonLog
 from service.provider import Provider
@@ -93,6 +94,8 @@ def test_segment(service: Service, snapshot: str) -> None:
         "Content-Length": str(len(answer.data)),
         "ETag": f'"{snapshot}"',
         "Cache-Control": "private, max-age=60",
+        CONTENT_SECURITY_POLICY: OWN_FILES,
+        **dict(ALWAYS),
     }
     assert (answer.status_code, list(answer.json)) == (200, list(fox(snapshot)))
     assert answer.json == fox(snapshot)
@@ -182,7 +185,8 @@ def test_not_modified(service: Service, snapshot: str) -> None:
     assert (answer.status_code, answer.data) == (304, b"")
     headers = dict(answer.headers)
     assert len(headers.pop("X-Request-ID")) == 16
-    assert headers == {"ETag": f'"{snapshot}"', "Cache-Control": "private, max-age=60"}
+    kept = {"ETag": f'"{snapshot}"', "Cache-Control": "private, max-age=60"}
+    assert headers == {**kept, CONTENT_SECURITY_POLICY: OWN_FILES, **dict(ALWAYS)}
     assert service.get("/segment/7", If_None_Match='"2020-03-31-000000000000"').status_code == 200
     assert service.get("/segment/8", If_None_Match=f'"{snapshot}"').status_code == 404
 
@@ -316,6 +320,7 @@ def test_snapshot(service: Service, snapshot: str) -> None:
         "id": snapshot,
         "created_at": "2020-05-01T06:30:00Z",
         "age_days": 2,
+        "store_reachable": True,
         "counts": {"clients": 4, "events": 40},
         "metrics": {"silhouette": 0.25},
         "as_of": "2020-04-30",
@@ -479,10 +484,11 @@ def test_requests_are_logged_by_route_and_without_user_ids(service: Service) -> 
 
 
 def test_every_setting_stands_in_its_page() -> None:
-    page = (Path(__file__).parents[1] / "docs" / "service.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[1] / "docs" / "service.md").read_text(encoding="utf-8").partition("## Routes")[0]
     shown = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]*?)`? \|", page, re.MULTILINE))
     written = {setting.name: str(setting.default) or "none" for setting in fields(Settings)}
-    assert shown == written | {"allow_anyone": "false", "cache_dir": "in the system's temporary folder"}
+    told = {"allow_anyone": "false", "audit": "false", "cache_dir": "in the system's temporary folder"}
+    assert shown == written | told
 
 
 def test_settings() -> None:

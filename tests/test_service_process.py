@@ -15,6 +15,8 @@ from s3_servers import free_port
 from serving import ENVIRONMENT, WITHIN_S, running, start
 from snapshots import AS_OF, CLIENTS, publish_small
 
+from service.headers import ALWAYS, CONTENT_SECURITY_POLICY
+
 
 def refused(*arguments: str) -> tuple[int, str]:
     process = start(*arguments)
@@ -34,7 +36,8 @@ def test_it_answers_logs_no_user_id_and_ends_when_told_to(tmp_path: Path) -> Non
             raw = b"".join(iter(lambda: connection.recv(65_536), b""))
         assert service.stop() == 0
     assert [status for status, _, _ in answers] == [200, 404, 400]
-    assert [set(headers) - {"Date", "Connection", "Content-Length"} for _, headers, _ in answers] == [
+    everywhere = {"Date", "Connection", "Content-Length", CONTENT_SECURITY_POLICY, *dict(ALWAYS)}
+    assert [set(headers) - everywhere for _, headers, _ in answers] == [
         {"Content-Type", "ETag", "Cache-Control", "X-Request-ID"},
         {"Content-Type", "Cache-Control", "X-Request-ID"},
         {"Content-Type", "Cache-Control", "X-Request-ID"},

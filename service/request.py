@@ -1,0 +1,27 @@
+"""What is kept of a request while it is answered, in its WSGI environment."""
+
+import re
+from random import getrandbits
+from typing import Any
+
+REQUEST_ID = "menagerie.request_id"
+STARTED_S = "menagerie.started_s"
+KEY_NAME = "menagerie.key_name"
+FOUND = "menagerie.found"
+UNKNOWN = "menagerie.unknown"
+
+_ACCEPTED_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9.-]{8,64}")
+"""What a caller may name its request: the id goes into the log, and this is neither a user id nor an API key."""
+
+
+def request_id(sent: str | None) -> str:
+    """Return the id that the caller gave its request, or a new one if it gave none or none that can be logged."""
+    if sent is not None and _ACCEPTED_ID.fullmatch(sent):
+        return sent
+    return f"{getrandbits(64):016x}"
+
+
+def note_clients(environ: dict[str, Any], found: int, unknown: int = 0) -> None:
+    """Keep how many clients a request was about, for the metrics and the audit; never which."""
+    environ[FOUND] = found
+    environ[UNKNOWN] = unknown

@@ -1,0 +1,242 @@
+"""What an operator relies on: limits, metrics, request ids, the audit, and headers that make browsers strict."""
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+from snapshots import client, contents, publish_small
+
+from segmentation.snapshot import publish
+from segmentation.store import open_store
+from service.app import App, create_app
+from service.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES, policy_of
+from service.keys import new_key
+from service.log import JsonLog
+from service.provider import Provider
+from service.settings import Settings
+
+MAY_2020 = datetime(2020, 5, 2, 12, tzinfo=UTC).timestamp()
+SHOP, SHOP_LINE = new_key("shop", ["lookup"])
+OTHER, OTHER_LINE = new_key("other", ["lookup"])
+MONITOR, MONITOR_LINE = new_key("monitor", ["metrics"])
+KEYS = "\n".join((SHOP_LINE, OTHER_LINE, MONITOR_LINE))
+
+
+class Operated:
+    """The application with some settings, its log, and its figures."""
+
+    def __init__(self, store: Path, now_s: float = MAY_2020, **settings: Any) -> None:
+        self._lines: list[bytes] = []
+        log = JsonLog("info", self._lines.append)
+        self._log = log
+        self.provider = Provider(store, log)
+        self.provider.follow()
+        app = create_app(self.provider, Settings(**settings), log, lambda: now_s)
+        assert isinstance(app, App)
+        self.app = app
+        self.http: FlaskClient = app.test_client()
+
+    def get(self, path: str, key: str = "", **headers: str) -> Any:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.http.get(path, headers=sent | ({"Authorization": f"Bearer {key}"} if key else {}))
+
+    def logged(self, message: str) -> list[dict[str, Any]]:
+        self._log.flush()
+        lines = [json.loads(line) for lines in self._lines for line in lines.splitlines()]
+        return [line for line in lines if line["message"] == message]
+
+    def figures(self, key: str = "") -> dict[str, float]:
+        """Return every sample but the histogram's buckets and times."""
+        self.app.watch.follow()
+        text = self.get("/metrics", key).text
+        return {
+            " ".join(
+                (sample.name.removeprefix("menagerie_"), *(sample.labels[label] for label in sample.labels))
+            ): value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            for value in [sample.value]
+            if not sample.name.endswith(("_bucket", "_sum", "_created"))
+        }
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    publish_small(tmp_path)
+    return tmp_path
+
+
+def test_a_key_has_so_many_requests_a_minute_and_another_its_own(store: Path) -> None:
+    service = Operated(store, api_keys=KEYS, requests_per_minute=7, workers=2)
+    answers = [service.get("/segment/7", SHOP) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]  # this worker's half
+    refused = answers[3]
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert (refused.json["type"], refused.json["status"]) == ("urn:menagerie:too-many-requests", 429)
+    assert service.get("/segment/7", OTHER).status_code == 200
+    assert service.get("/readyz").status_code == 200
+
+
+def test_zero_is_no_limit(store: Path) -> None:
+    service = Operated(store, api_keys=KEYS, requests_per_minute=0)
+    assert {service.get("/segment/7", SHOP).status_code for _ in range(50)} == {200}
+
+
+def test_the_figures(store: Path) -> None:
+    service = Operated(store)
+    for path in ("/segment/7", "/segment/7", "/segment/8", "/segment/x", "/nowhere", "/segment/7?include=features"):
+        service.get(path)
+    service.http.open("/segment/7", method="BREW")
+    (snapshot,) = (path.name for path in (store / "snapshots").glob("2020*"))
+    assert service.figures() == {
+        "request_duration_seconds_count GET /segment/<user_id> 200": 3,
+        "request_duration_seconds_count GET /segment/<user_id> 404": 1,
+        "request_duration_seconds_count GET /segment/<user_id> 400": 1,
+        "request_duration_seconds_count GET unmatched 404": 1,
+        "request_duration_seconds_count other unmatched 405": 1,
+        "lookups_total found": 3,
+        "lookups_total not_found": 1,
+        "snapshot_swaps_total": 0,
+        "snapshots_refused_total": 0,
+        f"snapshot_as_of_timestamp_seconds 2020-04-30 {snapshot}": datetime(2020, 4, 30, tzinfo=UTC).timestamp(),
+        "snapshot_age_seconds": 2.5 * 86_400,
+        "snapshot_stale": 0,
+        "store_unreachable": 0,
+    }
+
+
+def test_the_figures_tell_swaps_refusals_age_and_a_store_that_is_gone(store: Path) -> None:
+    service = Operated(store, now_s=datetime(2020, 6, 15, tzinfo=UTC).timestamp(), max_age_days=45)
+    assert service.figures()["snapshot_stale"] == 1
+    second = publish(contents(client(1, "owl")), open_store(str(store)), datetime(2020, 5, 2, tzinfo=UTC))
+    figures = service.figures()
+    assert (figures["snapshot_swaps_total"], figures["snapshots_refused_total"]) == (1, 0)
+    assert [name.split()[2] for name in figures if name.startswith("snapshot_as_of")] == [second]
+    (store / "snapshots" / "CURRENT").write_text("2020-04-30-000000000000")
+    assert service.figures()["snapshots_refused_total"] == 1
+    assert service.get("/snapshot").json["store_reachable"] is True
+    reachable_tag = service.get("/snapshot").headers["ETag"]
+    (store / "snapshots").rename(store / "elsewhere")
+    figures = service.figures()
+    assert (figures["store_unreachable"], figures["snapshot_swaps_total"]) == (1, 1)
+    told = service.get("/snapshot")
+    assert (told.status_code, told.json["store_reachable"], told.json["id"]) == (200, False, second)
+    assert told.headers["ETag"] != reachable_tag
+    assert service.get("/segment/1").status_code == 200
+    (store / "elsewhere").rename(store / "snapshots")
+    assert service.figures()["store_unreachable"] == 0
+
+
+def test_the_figures_have_a_scope_of_their_own(store: Path) -> None:
+    service = Operated(store, api_keys=KEYS)
+    assert [service.get("/metrics", key).status_code for key in ("", SHOP, MONITOR)] == [401, 403, 200]
+    assert service.get("/segment/7", MONITOR).status_code == 403
+
+
+@pytest.mark.parametrize("sent", ["0b5e1f0a-93d6-4c1c-8f43-5c8f6f5f2a11", "Root.1-5759e988", "a" * 64])
+def test_a_request_keeps_the_id_that_its_caller_gave_it(store: Path, sent: str) -> None:
+    service = Operated(store)
+    answer = service.get("/segment/8", X_Request_ID=sent)
+    assert (answer.headers["X-Request-ID"], answer.json["request_id"]) == (sent, sent)
+    assert [line["request_id"] for line in service.logged("request")] == [sent]
+
+
+@pytest.mark.parametrize(
+    "sent", ["512363741", "-9223372036854775808", SHOP, "a" * 65, "abc", "a b c d e f", 'x","y":"']
+)
+def test_an_id_that_may_not_be_logged_is_not_kept(store: Path, sent: str) -> None:
+    service = Operated(store)
+    answer = service.get("/segment/8", X_Request_ID=sent)
+    assert len(answer.headers["X-Request-ID"]) == 16
+    assert sent not in str(answer.headers) + answer.text + str(service.logged("request"))
+
+
+def test_the_audit_tells_whose_key_read_how_many_clients(store: Path) -> None:
+    service = Operated(store, api_keys=KEYS, audit=True)
+    for path in ("/segment/512363741", "/segment/512363742", "/segment/x", "/personas"):
+        service.get(path, SHOP)
+    lines = service.logged("read")
+    assert [(line["key"], line["route"], line["clients"]) for line in lines] == [
+        ("shop", "/segment/<user_id>", 1),
+        ("shop", "/segment/<user_id>", 0),
+    ]
+    assert {line["request_id"] for line in lines} <= {line["request_id"] for line in service.logged("request")}
+    assert "51236374" not in str(lines)
+    quiet = Operated(store, api_keys=KEYS)
+    quiet.get("/segment/7", SHOP)
+    assert quiet.logged("read") == []
+
+
+@pytest.mark.parametrize("path", ["/", "/segment/7", "/segment/x", "/nowhere", "/healthz", "/metrics", "/personas"])
+def test_every_answer_makes_browsers_strict(store: Path, path: str) -> None:
+    headers = Operated(store).get(path).headers
+    assert {CONTENT_SECURITY_POLICY: OWN_FILES, **dict(ALWAYS)}.items() <= dict(headers).items()
+    assert "unsafe" not in headers[CONTENT_SECURITY_POLICY]
+    assert not {"Server", "Strict-Transport-Security"} & set(headers.keys())
+
+
+def sha256(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def test_the_report_may_use_what_is_in_it_and_nothing_else(tmp_path: Path) -> None:
+    page = "<style>p { a: b }</style><p style='color:red'>1 &lt; 2</p><script>\n1 < 2 </script><script>3</script>"
+    publish_small(tmp_path, report_html=page)
+    policy = Operated(tmp_path).get("/report").headers[CONTENT_SECURITY_POLICY]
+    told = dict(directive.split(" ", 1) for directive in policy.split("; "))
+    assert told["default-src"] == told["frame-ancestors"] == told["base-uri"] == told["form-action"] == "'none'"
+    assert told["style-src"] == f"{sha256('p { a: b }')} 'unsafe-hashes' {sha256('color:red')}"
+    assert told["script-src"] == f"{sha256(chr(10) + '1 < 2 ')} {sha256('3')}"
+    assert "unsafe-inline" not in policy
+    assert "style-src 'none'; script-src 'none'" in policy_of(b"<!doctype html><p>text")
+
+
+def test_it_answers_for_its_hosts_only_and_health_for_any(store: Path) -> None:
+    service = Operated(store, allowed_hosts="personas.example, .shop.example", allow_anyone=True)
+    asked = ("personas.example", "personas.example:8000", "a.shop.example", "evil.example", "localhost", "")
+    assert [service.get("/segment/7", Host=host).status_code for host in asked] == [200, 200, 200, 400, 400, 400]
+    assert service.get("/segment/7", Host="evil.example").json["type"] == "urn:menagerie:unknown-host"
+    assert {service.get(path, Host="10.1.2.3:8000").status_code for path in ("/healthz", "/readyz")} == {200}
+
+
+@pytest.mark.parametrize(
+    ("settings", "host", "status"),
+    [
+        ({}, "localhost:8000", 200),
+        ({}, "127.0.0.1:8000", 200),
+        ({}, "[::1]:8000", 200),
+        ({}, "LOCALHOST", 200),
+        ({}, "localhost:8000.rebound.example", 400),
+        ({"host": "127.0.0.2"}, "127.0.0.2:8000", 200),
+        ({}, "rebound.example", 400),
+        ({"allowed_hosts": "*"}, "rebound.example", 200),
+        ({"allow_anyone": True}, "rebound.example", 200),
+        ({"api_keys": KEYS}, "rebound.example", 200),
+    ],
+)
+def test_a_service_open_to_its_own_computer_answers_no_other_name(
+    store: Path, settings: dict[str, Any], host: str, status: int
+) -> None:
+    assert Operated(store, **settings).get("/segment/7", SHOP, Host=host).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "secure"),
+    [(0, "https", False), (1, "https", True), (1, "http", False), (1, "https, http", False), (2, "https, http", True)],
+)
+def test_proxies_are_believed_as_far_as_is_said(store: Path, proxies: int, forwarded: str, secure: bool) -> None:
+    headers = Operated(store, proxies=proxies).get("/segment/7", X_Forwarded_Proto=forwarded).headers
+    assert ("Strict-Transport-Security" in headers) == secure
+
+
+def test_a_proxy_does_not_choose_the_host(store: Path) -> None:
+    service = Operated(store, proxies=1, allowed_hosts="personas.example")
+    sent = {"Host": "evil.example", "X_Forwarded_Host": "personas.example"}
+    assert service.get("/segment/7", **sent).status_code == 400
