@@ -2,6 +2,7 @@
 
 import json
 from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,6 +12,9 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+
+_ROWS_AT_ONCE = 8192
+"""Scanned while the interpreter's lock is held: a millisecond or two, so that other requests are not kept waiting."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,19 @@ class Lookup:
         if row < len(ids) and ids[row] == user_id:
             return row
         return None
+
+    def rows(self, user_ids: Sequence[int]) -> list[int | None]:
+        """Return the row of each of many clients, None for an unknown one."""
+        asked = np.array(user_ids, dtype=np.int64)
+        places = np.minimum(np.searchsorted(self.user_ids, asked), len(self.user_ids) - 1)
+        found = self.user_ids[places] == asked
+        return [row if known else None for row, known in zip(places.tolist(), found.tolist(), strict=True)]
+
+    def rows_of(self, persona: int, first: int = 0) -> Iterator[list[int]]:
+        """Yield the rows of a persona's clients (its place) from a row on, a handful at a time."""
+        for begin in range(first, len(self.user_ids), _ROWS_AT_ONCE):
+            personas = self.answers["persona"][begin : begin + _ROWS_AT_ONCE]
+            yield (np.flatnonzero(personas == persona) + begin).tolist()
 
     def answer(self, row: int) -> tuple[int, int, bool, float]:
         """Return persona (its place), cluster, whether the two agree, and confidence."""

@@ -102,6 +102,10 @@ def table(*rows: dict[str, Any]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=SEGMENT_SCHEMA)
 
 
+_WORTH = {"squirrel": 42, "owl": 285, "bear": 514, "tortoise": 850, "beaver": 875, "fox": 2045, "lion": 3090}
+"""What the typical client of each persona spent, in the order in which the sample has them."""
+
+
 def persona_entries(*rows: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what personas.json says of these clients."""
     sizes = {p.name: sum(row["persona"] == p.name for row in rows) for p in PERSONAS}
@@ -115,7 +119,7 @@ def persona_entries(*rows: dict[str, Any]) -> list[dict[str, Any]]:
             "archetype": p.archetype,
             "clients": sizes[p.name],
             "share": sizes[p.name] / len(rows),
-            "profile": {"median_days_since_last_purchase": 12},
+            "profile": {"median_days_since_last_purchase": 12, "median_total_purchase_value": _WORTH[p.name]},
             "rules": {
                 "en": ["last purchase at most 21 days ago"],
                 "fr": ["dernier achat il y a au plus 21 jours"],

@@ -1,0 +1,70 @@
+"""The routes about clients."""
+
+from flask import Response, request
+
+from service.answering import Answering, fresh
+from service.bodies import checked_body
+from service.features import Features, complete
+from service.members import FORMATS, page
+from service.parameters import parsed_include, parsed_paging, parsed_user_id
+from service.problems import NoUserIdError, UnknownClientError
+from service.request import note_clients
+from service.schemas import user_ids_schema
+
+_FEATURES = Features()
+
+
+class ClientViews:
+    """Who a client is: one, or many."""
+
+    def __init__(self, answering: Answering, max_batch: int) -> None:
+        self._answering = answering
+        self._user_ids = user_ids_schema(max_batch)
+
+    def segment(self, user_id: str) -> Response:
+        """Tell who one client is."""
+        number = parsed_user_id(user_id)
+        include = parsed_include(request.args) if request.environ["QUERY_STRING"] else ()
+        snapshot = self._answering.snapshot()
+        stale = self._answering.is_stale(snapshot)
+        body = snapshot.segment(number, include, stale)
+        note_clients(request.environ, int(body is not None), int(body is None))
+        if body is None:
+            raise UnknownClientError(f"The snapshot of {snapshot.as_of} has no such client.")
+        return self._answering.kept(body, "+".join((snapshot.id, *include, *(["stale"] if stale else []))))
+
+    def nobody(self) -> Response:
+        """Tell that a client must be named."""
+        raise NoUserIdError
+
+    def score(self) -> Response:
+        """Tell who a client with the features sent is, also one too new for the snapshot."""
+        snapshot = self._answering.snapshot()
+        features = complete(checked_body(request, _FEATURES), snapshot.tree.asked)
+        return fresh(snapshot.score(features, self._answering.is_stale(snapshot)))
+
+    def members(self, name: str) -> Response:
+        """Tell who has a persona: a page of them, or all as one file."""
+        paging = parsed_paging(request.args)
+        snapshot = self._answering.snapshot()
+        place = snapshot.place(name)
+        stale = "+stale" if self._answering.is_stale(snapshot) else ""
+        if not paging.form:
+            body, count = page(snapshot, place, paging.cursor, paging.limit, bool(stale))
+            note_clients(request.environ, count)
+            return self._answering.kept(body, f"{snapshot.id}+{paging.limit}+{paging.cursor}{stale}")
+        note_clients(request.environ, snapshot.personas[place]["clients"])
+        form = FORMATS[paging.form]
+        response = fresh(form.pieces(snapshot, place), form.content_type)
+        saved_as = f"{name}-{snapshot.id}{stale.replace('+', '-')}.{paging.form}"
+        response.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
+        return response
+
+    def segments(self) -> Response:
+        """Tell who each of many clients is, in the order in which they are asked for."""
+        snapshot = self._answering.snapshot()
+        user_ids = checked_body(request, self._user_ids)["user_ids"]
+        rows = snapshot.lookup.rows(user_ids)
+        unknown = rows.count(None)
+        note_clients(request.environ, len(rows) - unknown, unknown)
+        return fresh(snapshot.segments(user_ids, rows, self._answering.is_stale(snapshot)))

@@ -1,0 +1,60 @@
+"""The routes about the snapshot as a whole, and those that say how the service is."""
+
+from flask import Response
+
+from service import pages
+from service.answering import HTML, Answering, fresh
+from service.headers import CONTENT_SECURITY_POLICY
+from service.problems import NoSnapshotError
+
+
+class SnapshotViews:
+    """What is served."""
+
+    def __init__(self, answering: Answering) -> None:
+        self._answering = answering
+
+    def personas(self) -> Response:
+        """Tell what the seven are."""
+        snapshot = self._answering.snapshot()
+        return self._answering.dated(snapshot, {"personas": list(snapshot.personas)})
+
+    def persona(self, name: str) -> Response:
+        """Tell what one persona is."""
+        snapshot = self._answering.snapshot()
+        return self._answering.dated(snapshot, snapshot.personas[snapshot.place(name)])
+
+    def snapshot(self) -> Response:
+        """Tell which snapshot is served."""
+        snapshot = self._answering.snapshot()
+        age_days = self._answering.age_days(snapshot)
+        manifest = snapshot.manifest
+        answer = {"id": snapshot.id, "created_at": manifest["created_at"], "age_days": age_days}
+        answer["store_reachable"] = self._answering.store_is_reachable()
+        answer |= {"counts": manifest["counts"], "metrics": snapshot.metrics}
+        variant = f"+{age_days}{'' if answer['store_reachable'] else '+unreachable'}"
+        return self._answering.dated(snapshot, answer, variant)
+
+    def report(self) -> Response:
+        """Show the run on one page."""
+        snapshot = self._answering.snapshot()
+        response = self._answering.kept(snapshot.report, snapshot.id, HTML)
+        response.headers[CONTENT_SECURITY_POLICY] = snapshot.report_policy
+        return response
+
+    def home(self) -> Response:
+        """Show a page that says what this is."""
+        try:
+            snapshot = self._answering.snapshot()
+        except NoSnapshotError:
+            return fresh(pages.home(pages.NOTHING_TO_SERVE), HTML)
+        age_days = self._answering.age_days(snapshot) if self._answering.is_stale(snapshot) else None
+        return fresh(pages.home(pages.state(snapshot, age_days)), HTML)
+
+    def healthz(self) -> Response:
+        """Tell that the process is alive."""
+        return fresh(b'{"status":"alive"}')
+
+    def readyz(self) -> Response:
+        """Tell whether there is a snapshot to answer from."""
+        return fresh(b'{"status":"ready","snapshot":"%b"}' % self._answering.snapshot().id.encode())

@@ -1,0 +1,209 @@
+"""A client scored on the fly gets what a stored one gets; what cannot be is named; the way up leads up."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shared_data import bundled
+from snapshots import publish_small
+
+from segmentation.columns import DAY_TIMES, NAMES, WEEKDAYS
+from segmentation.model.inputs import ASKED, INPUT_NAMES
+from segmentation.pipeline import Run, run
+from segmentation.progress import SILENT
+from service import features as service_features
+from service.answers import Snapshot
+from service.app import create_app
+from service.better import WORTH, next_better, smallest_change
+from service.features import Features, complete
+from service.log import JsonLog
+from service.provider import Provider
+from service.settings import Settings
+
+NEW = {
+    "days_since_last_purchase": 3,
+    "count_products_7m": 1,
+    "total_purchase_value": 59.9,
+    "number_of_views_7m": 4,
+    "number_of_carts_7m": 2,
+    "number_of_sessions_7m": 1,
+}
+
+
+def application(store: Path) -> tuple[Any, Snapshot]:
+    provider = Provider(store, JsonLog("error"))
+    provider.load()
+    snapshot = provider.current()
+    assert snapshot is not None
+    return create_app(provider, Settings(), JsonLog("error")).test_client(), snapshot
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Any:
+    publish_small(tmp_path)
+    return application(tmp_path)[0]
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Snapshot]:
+    store = tmp_path_factory.mktemp("sample")
+    run(Run(bundled(), date(2020, 4, 30), str(store)), SILENT, datetime.now(UTC))
+    return application(store)
+
+
+def test_a_new_client(small: Any) -> None:
+    answer = small.post("/segment", json=NEW)
+    body = answer.json
+    body.pop("snapshot")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert body == {
+        "persona": "squirrel",
+        "label": {"en": "Squirrel", "fr": "Écureuil"},
+        "emoji": "🐿️",
+        "confidence": 0.6,
+        "reasons": {
+            "en": [
+                "last purchase 3 days ago, at most 21",
+                "59.90 spent in 7 months, at most 800.00",
+                "1 item bought in 7 months, at most 1",
+            ],
+            "fr": [
+                "dernier achat il y a 3 jours, au plus 21",
+                "59,90 dépensés en 7 mois, au plus 800,00",
+                "1 article acheté en 7 mois, au plus 1",
+            ],
+        },
+        "better": {
+            "persona": "bear",
+            "label": {"en": "Bear", "fr": "Ours"},
+            "change": {
+                "en": ["1 more item bought for at most 740.10"],
+                "fr": ["1 article de plus acheté pour au plus 740,10"],
+            },
+        },
+        "advice": {
+            "en": "Activate: small offers, low thresholds.",
+            "fr": "Activer : petites offres, seuils bas.",
+        },
+        "as_of": "2020-04-30",
+        "stale": True,
+    }
+
+
+def test_the_best_have_nothing_better(small: Any) -> None:
+    assert small.post("/segment", json=NEW | {"total_purchase_value": 900}).json["better"] is None
+
+
+def errors(answer: Any) -> dict[str, str]:
+    assert (answer.status_code, answer.json["type"]) == (422, "urn:menagerie:invalid-body")
+    return {error["pointer"].removeprefix("/"): error["detail"] for error in answer.json["errors"]}
+
+
+def test_every_missing_feature_is_named(small: Any) -> None:
+    missing = errors(small.post("/segment", json={"number_of_views_2m": 1}))
+    assert missing == dict.fromkeys(NEW, "Missing data for required field.")
+
+
+@pytest.mark.parametrize(
+    ("sent", "wrong"),
+    [
+        ({"count_products_7m": 0}, {"count_products_7m"}),
+        ({"count_products_7m": "1", "total_purchase_value": "59"}, {"count_products_7m", "total_purchase_value"}),
+        ({"count_products_7m": True, "total_purchase_value": False}, {"count_products_7m", "total_purchase_value"}),
+        ({"number_of_views_7m": 4.5, "number_of_carts_7m": None}, {"number_of_views_7m", "number_of_carts_7m"}),
+        ({"days_since_last_purchase": 215}, {"days_since_last_purchase"}),
+        ({"total_purchase_value": 1e300, "number_of_views_7m": -1}, {"total_purchase_value", "number_of_views_7m"}),
+        (
+            {"total_purchase_value": 10**400, "number_of_views_7m": 10**400},
+            {"total_purchase_value", "number_of_views_7m"},
+        ),
+        ({"shoe_size": 44, "most_active_day": "someday"}, {"shoe_size", "most_active_day"}),
+        ({"number_of_views_2m": 5, "number_of_carts_5m": 3}, {"number_of_views_2m", "number_of_carts_5m"}),
+        ({"number_of_views_5m": 2, "number_of_views_2m": 3}, {"number_of_views_2m"}),
+        ({"avg_price_7m": 60, "cart_abandonments": 2}, {"avg_price_7m", "cart_abandonments"}),
+        ({"avg_price_7m": 60, "most_active_time": "noon"}, {"avg_price_7m", "most_active_time"}),
+    ],
+)
+def test_every_impossible_feature_is_named(small: Any, sent: Mapping[str, Any], wrong: set[str]) -> None:
+    assert set(errors(small.post("/segment", json={**NEW, **sent}))) == wrong
+
+
+def test_the_schema_has_the_features_that_clients_have() -> None:
+    schema = Features()
+    assert set(schema.fields) == set(NAMES) - {"user_id"}
+    follow = complete(NEW, ()).keys() - NEW.keys()
+    required = {name for name, field in schema.fields.items() if field.required}
+    assert required | follow == {INPUT_NAMES[place] for place in ASKED}
+    assert (service_features.DAY_TIMES, service_features.WEEKDAYS) == (DAY_TIMES, WEEKDAYS)
+
+
+def test_a_tree_that_asks_for_more_says_so() -> None:
+    with pytest.raises(Exception, match=r"^Missing or impossible: /avg_price_2m, /number_of_views_2m\.$"):
+        complete({**NEW, "avg_price_2m": None}, {"number_of_views_2m", "avg_price_2m", "avg_price_7m"})
+
+
+def test_a_stored_client_scored_on_the_fly_gets_the_same_answer(sample: tuple[Any, Snapshot]) -> None:
+    http, snapshot = sample
+    for user_id in snapshot.lookup.user_ids[::100].tolist():
+        stored = http.get(f"/segment/{user_id}?include=features,reasons").json
+        scored = http.post("/segment", json=stored["features"]).json
+        assert scored == {key: stored[key] for key in scored}
+
+
+def test_each_change_leads_to_the_next_better_that_can_be_reached(sample: tuple[Any, Snapshot]) -> None:
+    _, snapshot = sample
+    tree, personas = snapshot.tree, snapshot.personas
+    worth = {persona["name"]: persona["profile"][WORTH] for persona in personas}
+    led = set()
+    for row in range(0, len(snapshot.lookup.user_ids), 10):
+        values = snapshot.lookup.features_of(row)
+        own = personas[tree.answer(values)[0]]["name"]
+        better = next_better(tree, personas, values)
+        if better is None:
+            assert worth[own] == max(worth.values())
+            continue
+        assert worth[better["persona"]] > worth[own]
+        led.add((own, better["persona"]))
+        target = [persona["name"] for persona in personas].index(better["persona"])
+        change = smallest_change(tree, target, values)
+        assert change is not None
+        for extra in (change.spend[0], change.spend[1]):
+            if extra is not None:  # whatever is spent between the two
+                spent = values["total_purchase_value"] + float(extra)
+                changed = {**change.after, "total_purchase_value": round(spent, 2)}
+                changed["avg_price_7m"] = changed["total_purchase_value"] / changed["count_products_7m"]
+                assert tree.answer(changed)[0] == target
+    assert len(led) >= 5
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_smaller_change_is_missed(sample: tuple[Any, Snapshot], data: st.DataObject) -> None:
+    """Whoever just buys a little, looks, visits or fills the cart and gets there, is shown no larger change."""
+    _, snapshot = sample
+    tree = snapshot.tree
+    values = snapshot.lookup.features_of(data.draw(st.integers(0, len(snapshot.lookup.user_ids) - 1)))
+    better = next_better(tree, snapshot.personas, values)
+    if better is None:
+        return
+    target = [persona["name"] for persona in snapshot.personas].index(better["persona"])
+    change = smallest_change(tree, target, values)
+    assert change is not None
+    more = {name: data.draw(st.sampled_from([0, 0, 1, 5, 20])) for name in ("views", "carts", "sessions")}
+    items = data.draw(st.sampled_from([0, 1, 2, 5]))
+    cents = data.draw(st.integers(0, 150_000)) if items else 0
+    tried = {name: values[name] for name in NEW}
+    for name, step in more.items():
+        tried[f"number_of_{name}_7m"] += step
+    tried["count_products_7m"] += items
+    tried["total_purchase_value"] = float(Decimal(repr(values["total_purchase_value"])) + Decimal(cents) / 100)
+    tried["days_since_last_purchase"] = 0 if items else values["days_since_last_purchase"]
+    size = (sum(1 for step in (*more.values(), items) if step), inf)
+    if tree.answer(complete(tried, ()))[0] == target and size[0]:
+        assert change.size <= size
