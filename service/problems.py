@@ -1,6 +1,7 @@
 """What can go wrong for a caller, as RFC 9457 problem details; each kind carries its own status."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,6 +14,9 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 CONTENT_TYPE = "application/problem+json"
 _MOST_ERRORS = 100
 _MOST_CHARACTERS = 64
+_API_KEY = re.compile(r"menagerie_[A-Za-z0-9_-]{20,}")
+"""One sent in a place where it does not belong, such as the path, is not repeated."""
+
 _OURS = "Something failed on our side; the request_id leads to it in our log."
 
 
@@ -229,7 +233,8 @@ class Problem:
             "request_id": request_id,
             **({"errors": list(self.errors)} if self.errors else {}),
         }
-        return json.dumps(problem, ensure_ascii=False, separators=(",", ":")).encode()
+        text = json.dumps(problem, ensure_ascii=False, separators=(",", ":"))
+        return _API_KEY.sub("menagerie_...", text).encode()
 
 
 def http_problem(status: int) -> Problem:
