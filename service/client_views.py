@@ -2,25 +2,28 @@
 
 from flask import Response, request
 
+from service.answer_schemas import Members, Scored, Segment, Segments
 from service.answering import Answering, fresh
 from service.bodies import checked_body
-from service.features import Features, complete
+from service.documented import FILES, INCLUDE, NAME, PAGING, USER_ID, documented
+from service.features import EXAMPLE, Features, complete
 from service.members import FORMATS, page
 from service.parameters import parsed_include, parsed_paging, parsed_user_id
-from service.problems import NoUserIdError, UnknownClientError
+from service.problems import UnknownClientError
 from service.request import note_clients
 from service.schemas import user_ids_schema
-
-_FEATURES = Features()
 
 
 class ClientViews:
     """Who a client is: one, or many."""
 
+    features = Features()
+
     def __init__(self, answering: Answering, max_batch: int) -> None:
         self._answering = answering
-        self._user_ids = user_ids_schema(max_batch)
+        self.user_ids = user_ids_schema(max_batch)
 
+    @documented(Segment, problems=(404, 503), parameters=(USER_ID, INCLUDE), kept=True)
     def segment(self, user_id: str) -> Response:
         """Tell who one client is."""
         number = parsed_user_id(user_id)
@@ -33,16 +36,14 @@ class ClientViews:
             raise UnknownClientError(f"The snapshot of {snapshot.as_of} has no such client.")
         return self._answering.kept(body, "+".join((snapshot.id, *include, *(["stale"] if stale else []))))
 
-    def nobody(self) -> Response:
-        """Tell that a client must be named."""
-        raise NoUserIdError
-
+    @documented(Scored, problems=(413, 415, 422, 503), body="features", example=EXAMPLE)
     def score(self) -> Response:
         """Tell who a client with the features sent is, also one too new for the snapshot."""
         snapshot = self._answering.snapshot()
-        features = complete(checked_body(request, _FEATURES), snapshot.tree.asked)
+        features = complete(checked_body(request, self.features), snapshot.tree.asked)
         return fresh(snapshot.score(features, self._answering.is_stale(snapshot)))
 
+    @documented(Members, problems=(404, 410, 503), parameters=(NAME, *PAGING), others=FILES, kept=True)
     def members(self, name: str) -> Response:
         """Tell who has a persona: a page of them, or all as one file."""
         paging = parsed_paging(request.args)
@@ -60,10 +61,11 @@ class ClientViews:
         response.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
         return response
 
+    @documented(Segments, problems=(413, 415, 422, 503), body="user_ids", example={"user_ids": [512018658, 7]})
     def segments(self) -> Response:
         """Tell who each of many clients is, in the order in which they are asked for."""
         snapshot = self._answering.snapshot()
-        user_ids = checked_body(request, self._user_ids)["user_ids"]
+        user_ids = checked_body(request, self.user_ids)["user_ids"]
         rows = snapshot.lookup.rows(user_ids)
         unknown = rows.count(None)
         note_clients(request.environ, len(rows) - unknown, unknown)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from service.problems import InvalidBodyError
 
@@ -60,6 +60,7 @@ class Features(Schema):
     class Meta:
         """The columns by name, because each count has one for each window."""
 
+        unknown = RAISE
         include = {  # noqa: RUF012 (marshmallow's own way)
             **{f"{name}_{w}": _count(w == LONGEST) for name in COUNTS[:-1] for w in WINDOWS},
             **{f"count_products_{w}": _count(w == LONGEST, int(w == LONGEST)) for w in WINDOWS},
@@ -96,6 +97,14 @@ class Features(Schema):
             raise ValidationError(wrong)
 
 
+EXAMPLE = {
+    "days_since_last_purchase": 3,
+    "count_products_7m": 2,
+    "total_purchase_value": 89.8,
+    "number_of_views_7m": 14,
+    "number_of_carts_7m": 3,
+    "number_of_sessions_7m": 4,
+}
 _SUM = ("count_products_7m", "total_purchase_value", "number_of_carts_7m")
 
 

@@ -18,6 +18,10 @@ class Guard:
         self._keys = keys
         self._limit = limit
 
+    def __bool__(self) -> bool:
+        """Return whether a key is needed."""
+        return bool(self._keys)
+
     def __call__(self, view: Callable[..., Response], scope: str = "lookup") -> Callable[..., Response]:
         """Return the view for callers whose key has the scope and is not used too often."""
         if not self._keys:

@@ -12,9 +12,9 @@ from service.answers import Snapshot
 from service.problems import BadCursorError, ExpiredCursorError
 
 
-def page(snapshot: Snapshot, persona: int, cursor: str, limit: int, stale: bool) -> tuple[bytes, int]:
+def page(snapshot: Snapshot, persona: int, cursor: str | None, limit: int, stale: bool) -> tuple[bytes, int]:
     """Return the answer with the members from a cursor on, ascending by user id, and how many they are."""
-    first = _row(snapshot, persona, cursor) if cursor else 0
+    first = _row(snapshot, persona, cursor) if cursor is not None else 0
     rows = list(islice(chain.from_iterable(snapshot.lookup.rows_of(persona, first)), limit + 1))
     following = _cursor(snapshot, persona, rows.pop()) if len(rows) > limit else None
     members = ",".join(_filled(snapshot, _JSON_LINE, rows))

@@ -1,5 +1,6 @@
 """Pages for people."""
 
+from hashlib import sha256
 from html import escape
 
 from service.answers import Snapshot
@@ -19,10 +20,29 @@ _HOME = """<!doctype html>
 <li>/segment/&lt;user_id&gt;: the persona of one client; add ?include=features,reasons for more</li>
 <li><a href="/report">/report</a>: the run on one page</li>
 <li><a href="/snapshot">/snapshot</a>: what is served</li>
+<li><a href="/docs">/docs</a>: every route, to try; the contract is <a href="/openapi.json">/openapi.json</a></li>
 </ul>
 </html>
 """
 
+DOCS = b"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Menagerie: the routes</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/docs/swagger-ui.css">
+<main id="routes"></main>
+<script src="/docs/swagger-ui-bundle.js"></script>
+<script src="/docs/start.js"></script>
+</html>
+"""
+
+START_DOCS = b"""SwaggerUIBundle({
+  url: "/openapi.json", dom_id: "#routes", presets: [SwaggerUIBundle.presets.apis], deepLinking: true,
+  validatorUrl: null,
+});
+"""
 
 NOTHING_TO_SERVE = "There is no snapshot to answer from yet."
 
@@ -39,3 +59,8 @@ def state(snapshot: Snapshot, stale_age_days: int | None) -> str:
 def home(state: str) -> bytes:
     """Return the page at `/`: what this is, what is served, and links."""
     return _HOME.format(state=state).encode()
+
+
+def version_of(body: bytes) -> str:
+    """Return what tells a body from the one of another version."""
+    return sha256(body).hexdigest()[:16]

@@ -56,7 +56,7 @@ class Paging:
     """What part of a persona's members is asked for: a page, or everything in a `form`."""
 
     form: str
-    cursor: str
+    cursor: str | None
     limit: int
 
 
@@ -70,4 +70,4 @@ def parsed_paging(arguments: MultiDict[str, str]) -> Paging:
         raise BadParameterError("format gives all members at once, without cursor or limit.")
     if "limit" in arguments and not (_PAGE_SIZE.fullmatch(limit) and int(limit) <= MOST_IN_PAGE):
         raise BadParameterError(f"limit takes a whole number from 1 to {MOST_IN_PAGE}.")
-    return Paging(form, arguments.get("cursor", ""), int(limit or _USUAL_PAGE))
+    return Paging(form, arguments.get("cursor"), int(limit or _USUAL_PAGE))

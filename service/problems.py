@@ -100,16 +100,6 @@ class TooLargeUserIdError(BadUserIdError):
     title = "The user id does not fit in 64 bits"
 
 
-class NoUserIdError(ProblemError):
-    """No client is named."""
-
-    status = HTTPStatus.NOT_FOUND
-    title = HTTPStatus.NOT_FOUND.phrase
-
-    def __init__(self) -> None:
-        super().__init__("Name a client: /segment/<user_id>.")
-
-
 class UnknownParameterError(ProblemError):
     """The query has a parameter that there is not."""
 

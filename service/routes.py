@@ -1,42 +1,56 @@
 """The routes: which view answers what, and which scope of API key it asks for."""
 
 from collections.abc import Callable
+from typing import Any
 
-from flask import Flask, Response
+from flask import Flask
 
 from service.answering import Answering
 from service.client_views import ClientViews
+from service.contract_views import ContractViews
+from service.documented import Route
 from service.guard import Guard
 from service.provider import Provider
 from service.settings import Settings
 from service.snapshot_views import SnapshotViews
-
-View = Callable[..., Response]
 
 
 class Routes:
     """The routes of one application; `clock` gives the seconds since 1970."""
 
     def __init__(self, provider: Provider, guard: Guard, settings: Settings, clock: Callable[[], float]) -> None:
-        answering = Answering(provider, settings, clock)
         self._guard = guard
-        self._clients = ClientViews(answering, settings.max_batch)
-        self._snapshots = SnapshotViews(answering)
+        self._answering = Answering(provider, settings, clock)
+        clients = ClientViews(self._answering, settings.max_batch)
+        snapshots = SnapshotViews(self._answering)
+        self._routes = (
+            Route("/segment/<user_id>", clients.segment, "lookup"),
+            Route("/segment", clients.score, "lookup", "POST"),
+            Route("/segments", clients.segments, "lookup", "POST"),
+            Route("/personas", snapshots.personas, "lookup"),
+            Route("/personas/<name>", snapshots.persona, "lookup"),
+            Route("/personas/<name>/clients", clients.members, "export"),
+            Route("/snapshot", snapshots.snapshot, "lookup"),
+            Route("/report", snapshots.report, "lookup"),
+            Route("/", snapshots.home),
+            Route("/healthz", snapshots.healthz),
+            Route("/readyz", snapshots.readyz),
+        )
 
     def add_to(self, app: Flask) -> None:
-        """Register every route; those about clients need a key, if there are any."""
-        clients, snapshots = self._clients, self._snapshots
-        for rule, view in (
-            ("/segment/<user_id>", clients.segment),
-            ("/personas", snapshots.personas),
-            ("/personas/<name>", snapshots.persona),
-            ("/snapshot", snapshots.snapshot),
-            ("/report", snapshots.report),
-        ):
-            app.add_url_rule(rule, view_func=self._guard(view))
-        for rule, view in (("/", snapshots.home), ("/healthz", snapshots.healthz), ("/readyz", snapshots.readyz)):
-            app.add_url_rule(rule, view_func=view)
-        app.add_url_rule("/personas/<name>/clients", view_func=self._guard(clients.members, "export"))
-        app.add_url_rule("/segment", view_func=self._guard(clients.nobody), strict_slashes=False)
-        app.add_url_rule("/segment", view_func=self._guard(clients.score), methods=["POST"])
-        app.add_url_rule("/segments", view_func=self._guard(clients.segments), methods=["POST"])
+        """Register every route, and the contract that they make together."""
+
+        def contract() -> dict[str, Any]:
+            from service.contract import document  # noqa: PLC0415 (slow to read, and seldom needed)
+
+            return document(app, self._routes, bool(self._guard))
+
+        views = ContractViews(self._answering, contract)
+        shown = (
+            Route("/openapi.json", views.openapi),
+            Route("/docs", views.docs),
+            Route("/docs/<name>", views.asset),
+        )
+        for route in (*self._routes, *shown):
+            view = route.view if route.scope is None else self._guard(route.view, route.scope)
+            app.add_url_rule(route.rule, view_func=view, methods=[route.method])

@@ -19,11 +19,13 @@ class UserIdList(fields.List[int]):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[int | None]:  # noqa: ARG002
         if not isinstance(value, list):
             raise self.make_error("invalid")
-        if len(value) <= self._most:
-            wrong = {place: [_NO_ID] for place, user_id in enumerate(value) if not _is_id(user_id)}
-            if wrong:
-                raise ValidationError(wrong)
-        return value
+        if len(value) > self._most:
+            return value  # told by the check of the length
+        user_ids = [_exact(each) for each in value]
+        wrong = {place: [_NO_ID] for place, user_id in enumerate(user_ids) if not _is_id(user_id)}
+        if wrong:
+            raise ValidationError(wrong)
+        return user_ids
 
 
 def user_ids_schema(most: int) -> Schema:
@@ -31,7 +33,13 @@ def user_ids_schema(most: int) -> Schema:
     return Schema.from_dict({"user_ids": UserIdList(most)}, name="UserIds")()
 
 
+_EXACT = 2**53
 _NO_ID = f"Not an integer from {LEAST_ID} to {MOST_ID}."
+
+
+def _exact(value: Any) -> Any:
+    """Return 7 for 7.0, which JSON Schema calls an integer, too; beyond 2^53 such a number may be another's id."""
+    return int(value) if type(value) is float and value.is_integer() and abs(value) <= _EXACT else value
 
 
 def _is_id(value: Any) -> bool:

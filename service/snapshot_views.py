@@ -3,7 +3,9 @@
 from flask import Response
 
 from service import pages
+from service.answer_schemas import DatedPersona, Health, Personas, Served
 from service.answering import HTML, Answering, fresh
+from service.documented import NAME, PAGE, documented
 from service.headers import CONTENT_SECURITY_POLICY
 from service.problems import NoSnapshotError
 
@@ -14,16 +16,19 @@ class SnapshotViews:
     def __init__(self, answering: Answering) -> None:
         self._answering = answering
 
+    @documented(Personas, problems=(503,), kept=True)
     def personas(self) -> Response:
         """Tell what the seven are."""
         snapshot = self._answering.snapshot()
         return self._answering.dated(snapshot, {"personas": list(snapshot.personas)})
 
+    @documented(DatedPersona, problems=(404, 503), parameters=(NAME,), kept=True)
     def persona(self, name: str) -> Response:
         """Tell what one persona is."""
         snapshot = self._answering.snapshot()
         return self._answering.dated(snapshot, snapshot.personas[snapshot.place(name)])
 
+    @documented(Served, problems=(503,), kept=True)
     def snapshot(self) -> Response:
         """Tell which snapshot is served."""
         snapshot = self._answering.snapshot()
@@ -35,6 +40,7 @@ class SnapshotViews:
         variant = f"+{age_days}{'' if answer['store_reachable'] else '+unreachable'}"
         return self._answering.dated(snapshot, answer, variant)
 
+    @documented(None, others=PAGE, problems=(503,), kept=True)
     def report(self) -> Response:
         """Show the run on one page."""
         snapshot = self._answering.snapshot()
@@ -42,6 +48,7 @@ class SnapshotViews:
         response.headers[CONTENT_SECURITY_POLICY] = snapshot.report_policy
         return response
 
+    @documented(None, others=PAGE)
     def home(self) -> Response:
         """Show a page that says what this is."""
         try:
@@ -51,10 +58,12 @@ class SnapshotViews:
         age_days = self._answering.age_days(snapshot) if self._answering.is_stale(snapshot) else None
         return fresh(pages.home(pages.state(snapshot, age_days)), HTML)
 
+    @documented(Health)
     def healthz(self) -> Response:
         """Tell that the process is alive."""
         return fresh(b'{"status":"alive"}')
 
+    @documented(Health, problems=(503,))
     def readyz(self) -> Response:
         """Tell whether there is a snapshot to answer from."""
         return fresh(b'{"status":"ready","snapshot":"%b"}' % self._answering.snapshot().id.encode())

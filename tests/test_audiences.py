@@ -87,8 +87,8 @@ def test_no_ids_and_as_many_as_allowed(small: Shop) -> None:
         ({"user_ids": [7], "a/~b": 1}, {"/a~1~0b": "Unknown field."}),
         ({"user_ids": list(range(10_001))}, {"/user_ids": "Longer than maximum length 10000."}),
         (
-            {"user_ids": [7, "8", 9.0, True, None, 2**63, 10]},
-            {f"/user_ids/{n}": f"Not an integer from {-(2**63)} to {2**63 - 1}." for n in (1, 2, 3, 4, 5)},
+            {"user_ids": [7.0, "8", 9.5, True, None, 2**63, 2.0**60]},
+            {f"/user_ids/{n}": f"Not an integer from {-(2**63)} to {2**63 - 1}." for n in range(1, 7)},
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_cursors_that_were_not_given(small: Shop) -> None:
     assert snapshot
     made = [[snapshot.id, 3, -1], [snapshot.id, 3, "0"], [snapshot.id, 3, True], [snapshot.id, 0, 0], [snapshot.id], 7]
     forged = [base64.urlsafe_b64encode(json.dumps(m).encode()).decode().rstrip("=") for m in made]
-    for cursor in (*forged, "x", "%00", "é", "A" * 5000):
+    for cursor in (*forged, "", "x", "%00", "é", "A" * 5000):
         answer = small.http.get(f"/personas/fox/clients?cursor={cursor}")
         assert (answer.status_code, answer.json["type"]) == (400, "urn:menagerie:bad-cursor"), cursor
 

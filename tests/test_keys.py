@@ -24,7 +24,7 @@ SHOP, SHOP_LINE = new_key("shop", ["lookup"])
 CRM, CRM_LINE = new_key("crm", ["export", "lookup", "export"])
 BATCH, BATCH_LINE = new_key("batch", ["export"])
 LINES = f"# who may ask\n\n{SHOP_LINE}\n  {CRM_LINE}  \r\n{BATCH_LINE}\n"
-GUARDED = ("/segment/7", "/segment/x", "/segment", "/personas", "/personas/owl", "/snapshot", "/report")
+GUARDED = ("/segment/7", "/segment/x", "/personas", "/personas/owl", "/snapshot", "/report")
 OPEN = ("/", "/healthz", "/readyz")
 
 

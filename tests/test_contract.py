@@ -1,0 +1,80 @@
+"""The service keeps its contract: schemathesis tries every route with what it allows and what it does not."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from openapi_spec_validator import validate
+from serving import ENVIRONMENT, Running, running
+from snapshots import publish_small
+
+from service.app import create_app
+from service.keys import new_key
+from service.log import JsonLog
+from service.provider import Provider
+from service.settings import Settings
+
+KEY, KEY_LINE = new_key("tester", ["lookup", "export", "metrics"])
+EXAMPLES = 30
+MOST_S = 30
+DOCUMENTED = 11
+
+# Two rules that a schema cannot say, so that what it allows may still be refused: a file has no pages, and features
+# must agree with one another.
+CONFIG = f"""
+warnings = false
+headers = {{ Authorization = "Bearer {KEY}" }}
+
+[[operations]]
+include-name = "GET /personas/{{name}}/clients"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "404"]
+
+[[operations]]
+include-name = "POST /segment"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
+"""
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Running]:
+    publish_small(tmp_path)
+    keys = {"MENAGERIE_API_KEYS": KEY_LINE, "MENAGERIE_REQUESTS_PER_MINUTE": "0"}
+    with running(tmp_path, tmp_path / "log", "--log-level", "error", environment=keys) as started:
+        yield started
+
+
+def test_every_route_keeps_the_contract(service: Running, tmp_path: Path) -> None:
+    config = tmp_path / "schemathesis.toml"
+    config.write_text(CONFIG)
+    url = f"http://127.0.0.1:{service.port}/openapi.json"
+    command = ["schemathesis", "--config-file", str(config), "run", url, "--no-color", "--generation-deterministic"]
+    command += ["--max-examples", str(EXAMPLES), "--max-time", str(MOST_S)]
+    path = f"{Path(sys.executable).parent}:{ENVIRONMENT['PATH']}"
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": path}, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Tested: {DOCUMENTED}" in done.stdout
+    assert service.logged() == []  # not one fault of ours
+
+
+def test_the_contract_is_openapi_31(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    log = JsonLog("error")
+    provider = Provider(tmp_path, log)
+    provider.load()
+    app = create_app(provider, Settings(), log)
+    contract = app.test_client().get("/openapi.json").get_json()
+    assert contract["openapi"] == "3.1.0"
+    validate(contract)
+    assert "securitySchemes" not in contract["components"]  # nobody needs a key
+    told = {(path, method.upper()) for path, methods in contract["paths"].items() for method in methods}
+    shown = {"/openapi.json", "/docs", "/docs/{name}", "/metrics"}
+    served = {
+        (rule.rule.replace("<", "{").replace(">", "}"), method)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert told == {(path, method) for path, method in served if path not in shown}
+    assert json.dumps(contract).count('"$ref"') > DOCUMENTED
