@@ -46,11 +46,6 @@ class Snapshot:
         """Return the days from the as-of date to a moment in seconds since 1970."""
         return (datetime.fromtimestamp(now_s, UTC).date() - self.as_of).days
 
-    @cached_property
-    def names(self) -> list[bytes]:
-        """Return the personas' names, in their order."""
-        return [persona["name"].encode() for persona in self.personas]
-
     def place(self, name: str) -> int:
         """Return where a persona stands in their order, or raise the problem that there is none of that name."""
         for place, persona in enumerate(self.personas):
@@ -97,19 +92,19 @@ class Snapshot:
 
     def segments(self, user_ids: Sequence[int], rows: Sequence[int | None], stale: bool) -> bytes:
         """Return the answer about many clients, in the order in which they were asked for, from their rows."""
-        told = b",".join(map(self._status, user_ids, rows))
-        return b'{"clients":[%b],%b%b}' % (told, _members(self._dated), b',"stale":true' if stale else b"")
+        known = iter(self.lookup.answers_at([row for row in rows if row is not None]))
+        answers = [None if row is None else next(known) for row in rows]
+        templates = {answer: self._template(answer) for answer in set(answers)}  # few: one for a leaf and cluster
+        told = ",".join([templates[answer] % user_id for answer, user_id in zip(answers, user_ids, strict=True)])
+        return b'{"clients":[%b],%b%b}' % (told.encode(), _members(self._dated), b',"stale":true' if stale else b"")
 
-    def _status(self, user_id: int, row: int | None) -> bytes:
-        if row is None:
-            return b'{"user_id":%d,"status":"not_found"}' % user_id
-        persona, cluster, _, confidence = self.lookup.answer(row)
-        return b'{"user_id":%d,"status":"found","persona":"%b","confidence":%a,"cluster":%d}' % (
-            user_id,
-            self.names[persona],
-            confidence,
-            cluster,
-        )
+    def _template(self, answer: tuple[int, int, bool, float] | None) -> str:
+        """Return what is said of a client with this answer, None for an unknown one, but for its id."""
+        if answer is None:
+            return '{"user_id":%d,"status":"not_found"}'
+        persona, cluster, _, confidence = answer
+        told = {"status": "found", "persona": self.personas[persona]["name"], "confidence": confidence}
+        return f'{{"user_id":%d,{_members({**told, "cluster": cluster}).decode()}}}'
 
     def dated(self, answer: Mapping[str, Any], stale: bool) -> bytes:
         """Return an answer about the whole snapshot with its as-of date and id."""

@@ -56,6 +56,14 @@ class Lookup:
         """Return persona (its place), cluster, whether the two agree, and confidence."""
         return cast(tuple[int, int, bool, float], self.answers.item(row))
 
+    def ids_at(self, rows: Sequence[int]) -> list[int]:
+        """Return the user ids of many rows."""
+        return cast(list[int], self.user_ids[np.array(rows, dtype=np.int64)].tolist())
+
+    def answers_at(self, rows: Sequence[int]) -> list[tuple[int, int, bool, float]]:
+        """Return the answers of many rows."""
+        return cast(list[tuple[int, int, bool, float]], self.answers[np.array(rows, dtype=np.int64)].tolist())
+
     def features_of(self, row: int) -> dict[str, Any]:
         """Return a client's features as JSON can hold them: times as ISO 8601 in UTC, missing as None."""
         names = self.features.dtype.names or ()

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
-import numpy as np
-
 from service.answers import Snapshot
 from service.problems import BadCursorError, ExpiredCursorError
 
@@ -46,8 +44,7 @@ def _filled(snapshot: Snapshot, template: str, rows: list[int]) -> Iterator[str]
     """Yield a line for each client; those of one leaf and cluster differ in their id alone."""
     lookup = snapshot.lookup
     shared: dict[tuple[int, int, bool, float], str] = {}
-    places = np.array(rows, dtype=np.int64)
-    for user_id, answer in zip(lookup.user_ids[places].tolist(), lookup.answers[places].tolist(), strict=True):
+    for user_id, answer in zip(lookup.ids_at(rows), lookup.answers_at(rows), strict=True):
         line = shared.get(answer)
         if line is None:
             persona, cluster, _, confidence = answer
