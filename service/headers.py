@@ -20,6 +20,7 @@ ALWAYS = (
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
 _POLICY = (CONTENT_SECURITY_POLICY, OWN_FILES)
+CONSTANT = [_POLICY, *ALWAYS]
 _TLS_ONLY = ("Strict-Transport-Security", "max-age=31536000")
 
 StartResponse = Callable[..., Any]
@@ -29,14 +30,14 @@ def with_headers(start_response: StartResponse, tls: bool) -> StartResponse:
     """Return a `start_response` that adds the headers; an answer with a policy of its own keeps that."""
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        for name, _ in headers:
-            if name == CONTENT_SECURITY_POLICY:
-                break
-        else:
-            headers.append(_POLICY)
-        headers += ALWAYS
         if tls:
             headers.append(_TLS_ONLY)
+        for name, _ in headers:
+            if name == CONTENT_SECURITY_POLICY:
+                headers += ALWAYS
+                break
+        else:
+            headers += CONSTANT
         return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
     return start

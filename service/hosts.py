@@ -1,6 +1,7 @@
 """Which names the service answers to."""
 
 import re
+from functools import lru_cache
 from ipaddress import ip_address
 
 from service.settings import Settings
@@ -20,11 +21,12 @@ class Hosts:
         names = [name.strip().lower() for name in settings.allowed_hosts.split(",") if name.strip()]
         if not names and not has_keys and not settings.allow_anyone:
             names = [*_LOOPBACK, settings.host.lower()]
+        self.know = lru_cache(maxsize=256)(self._know)  # callers send the same few
         self._any = not names or "*" in names
         self._names = frozenset(map(_bracketed, names))
         self._endings = tuple(name for name in names if name.startswith("."))
 
-    def know(self, host: str) -> bool:
+    def _know(self, host: str) -> bool:
         """Return whether to answer a request for this host, with its port or not."""
         if self._any:
             return True

@@ -2,21 +2,23 @@
 
 import math
 import time
-from functools import cached_property
 
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from service.problems import TooManyRequestsError
+from service.shared_counts import SharedCounts
+from service.shared_metrics import place_number
 
 
 class RequestLimit:
-    """Counts in this worker's memory; workers know nothing of each other's, so that each allows its share."""
+    """A limit that all workers count towards together; to be made before they are."""
 
     def __init__(self, per_minute: int, workers: int) -> None:
-        """Allow so many requests a minute together; 0 for any number."""
-        self._item = RateLimitItemPerMinute(max(1, per_minute // workers)) if per_minute else None
+        """Allow so many requests a minute; 0 for any number."""
+        self._item = RateLimitItemPerMinute(per_minute) if per_minute else None
+        if self._item:
+            self._limiter = FixedWindowRateLimiter(SharedCounts(self._item.get_expiry(), workers, place_number))
 
     def count(self, key_name: str) -> None:
         """Count a request, or raise `TooManyRequestsError` if it is one too many."""
@@ -24,7 +26,3 @@ class RequestLimit:
             return
         begins_anew_s = self._limiter.get_window_stats(self._item, key_name).reset_time
         raise TooManyRequestsError(max(1, math.ceil(begins_anew_s - time.time())))
-
-    @cached_property
-    def _limiter(self) -> FixedWindowRateLimiter:
-        return FixedWindowRateLimiter(MemoryStorage())  # made in the worker: it has a thread of its own

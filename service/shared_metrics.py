@@ -43,6 +43,11 @@ def take_place(place: str) -> None:
     _place = place
 
 
+def place_number() -> int:
+    """Return this worker's place as a number, the master process's is the last."""
+    return -1 if _place == _MASTER else int(_place)
+
+
 def free_place(taken: set[str]) -> str:
     """Return the first place that no worker has."""
     return next(place for place in map(str, range(len(taken) + 1)) if place not in taken)

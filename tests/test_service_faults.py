@@ -154,6 +154,15 @@ def test_every_worker_counts_and_each_tells_for_all(tmp_path: Path) -> None:
     assert (told, routes) == ({120.0}, 120.0)
 
 
+def test_workers_count_requests_with_a_key_together(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    environment = {"MENAGERIE_API_KEYS": KEY_LINE, "MENAGERIE_REQUESTS_PER_MINUTE": "100"}
+    with running(tmp_path, tmp_path / "log", "--workers", "4", environment=environment) as service:
+        statuses = Counter(service.get("/segment/7", Authorization=f"Bearer {KEY}")[0] for _ in range(220))
+    assert statuses[200] in (100, 200)  # a minute may have ended meanwhile
+    assert statuses[429] == 220 - statuses[200]
+
+
 def test_swaps_under_load_fail_no_answer_and_mix_none(tmp_path: Path) -> None:
     ids = list(range(1, 500))
     expected = {}
