@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from shared_data import bundled
@@ -41,19 +42,39 @@ def test_the_commands_work_in_the_order_in_which_they_stand(tmp_path: Path) -> N
 
 def test_the_answer_shown_is_the_one_given(tmp_path: Path) -> None:
     run(Run(bundled(), date(2020, 4, 30), str(tmp_path)), SILENT, datetime.now(UTC))
-    (address,) = re.findall(r"curl 'http://127.0.0.1:8000([^']+)'", README)
+    address = re.findall(r"curl 'http://127.0.0.1:8000([^']+)'", README)[0]
     shown = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
     log = JsonLog("error")
     provider = Provider(tmp_path, log)
     provider.load()
-    given = create_app(provider, Settings(), log).test_client().get(address).get_json()
+    http = create_app(provider, Settings(), log).test_client()
+    given = http.get(address).get_json()
     assert given.keys() == shown.keys()
+    assert given["better"].keys() == shown["better"].keys()
     for key in ("user_id", "persona", "label", "emoji", "as_of", "stale"):
         assert given[key] == shown[key]
     # Other versions of the libraries may cut at other figures; the client's own stay.
     facts = [reason.partition(",")[0] for reason in shown["reasons"]["en"] if reason != "…"]
     assert {"479.04 spent in 7 months", "last purchase 25 days ago"} == set(facts)
     assert set(facts) <= {reason.partition(",")[0] for reason in given["reasons"]["en"]}
+    (batch, audience, new) = (asked(http, command) for command in requests_shown() if address not in command)
+    assert [client["status"] for client in batch.get_json()["clients"]] == ["found", "not_found"]
+    assert audience.text.count(",fox,") > 400
+    assert new.get_json()["persona"] in {persona["name"] for persona in http.get("/personas").get_json()["personas"]}
+
+
+def requests_shown() -> list[str]:
+    return re.findall(r"^curl (?:'[^']*'|[^'\n])+", README, re.MULTILINE)
+
+
+def asked(http: Any, command: str) -> Any:
+    """Ask what a curl command asks; --json sends a body."""
+    *options, url = shlex.split(command)[1:]
+    path = url.removeprefix("http://127.0.0.1:8000")
+    body = options[options.index("--json") + 1] if "--json" in options else None
+    answer = http.post(path, data=body, content_type="application/json") if body else http.get(path)
+    assert answer.status_code == 200, (command, answer.text)
+    return answer
 
 
 @pytest.mark.parametrize("target", ["run", "test", "check", "bench", "help"])
