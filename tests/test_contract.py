@@ -1,14 +1,18 @@
 """The service keeps its contract: schemathesis tries every route with what it allows and what it does not."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask.testing import FlaskClient
 from openapi_spec_validator import validate
 from serving import ENVIRONMENT, Running, running
+from shared_data import missing
 from snapshots import publish_small
 
 from service.app import create_app
@@ -78,3 +82,37 @@ def test_the_contract_is_openapi_31(tmp_path: Path) -> None:
     }
     assert told == {(path, method) for path, method in served if path not in shown}
     assert json.dumps(contract).count('"$ref"') > DOCUMENTED
+
+
+@pytest.fixture
+def http(tmp_path: Path) -> FlaskClient:
+    publish_small(tmp_path)
+    log = JsonLog("error")
+    return create_app(Provider(tmp_path, log), Settings(), log).test_client()
+
+
+def test_the_page_asks_for_nothing_but_files_of_ours(http: FlaskClient) -> None:
+    page = http.get("/docs")
+    assert "script-src 'self';" in page.headers["Content-Security-Policy"]
+    assert re.findall(r"<script>|<style|style=", page.text) == []
+    files = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
+    assert files == ["/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/docs/start.js"]
+    for file in files:
+        answer = http.get(file)
+        assert answer.headers["Content-Type"] in {"text/css; charset=utf-8", "text/javascript; charset=utf-8"}
+        assert http.get(file, headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+    assert http.get("/docs/index.html").status_code == 404
+
+
+def test_the_page_works_without_another_site(service: Running) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        missing("there is no chromium")
+    url = f"http://127.0.0.1:{service.port}/docs"
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=10000", "--enable-logging=stderr"]
+    offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    done = subprocess.run(
+        [browser, *options, offline, "--dump-dom", url], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.count('class="opblock ') == DOCUMENTED
+    assert "CONSOLE" not in done.stderr  # nothing that the policy refused
