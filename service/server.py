@@ -1,5 +1,6 @@
 """The server: gunicorn, started from here with our settings."""
 
+import gc
 import os
 import socket
 from collections.abc import Callable
@@ -69,7 +70,9 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Make the application, in the master process."""
-        return self._load_app()
+        app = self._load_app()
+        gc.freeze()  # what is here now stays: no worker's collector looks through it, or unshares its memory
+        return app
 
 
 def bind(settings: Settings) -> socket.socket:
