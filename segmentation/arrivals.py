@@ -1,7 +1,7 @@
 """Runs that an arriving file has started: of many files that land together, the last one's run reads them all."""
 
-import time
 from datetime import UTC, datetime, timedelta
+from time import sleep
 
 from segmentation.errors import BadInputError
 from segmentation.progress import Reporter
@@ -25,4 +25,4 @@ def is_superseded(url: str, arrived: str, quiet: timedelta, reporter: Reporter) 
         if wait_s <= 0:
             return False
         reporter.say(f"Waiting {wait_s:.0f} s for further files to land.")
-        time.sleep(wait_s)
+        sleep(wait_s)

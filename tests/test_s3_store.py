@@ -201,7 +201,7 @@ def test_a_run_waits_until_files_have_stopped_landing(
         waits.append(seconds)
         put(server, second)
 
-    monkeypatch.setattr("segmentation.arrivals.time.sleep", land_meanwhile)
+    monkeypatch.setattr("segmentation.arrivals.sleep", land_meanwhile)
     assert is_superseded(server.url(f"{tmp_path.name}/raw"), first, timedelta(hours=1), SILENT)
     assert len(waits) == 1
     assert 3500 < waits[0] <= 3601
