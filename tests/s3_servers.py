@@ -69,7 +69,7 @@ def moto_server() -> Iterator[S3Server]:
     running.start()
     try:
         host, port = running.get_host_and_port()
-        urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()  # noqa: S310 (our own server)
+        urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
         yield _with_bucket(f"http://{host}:{port}")
     finally:
         running.stop()
