@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from segmentation.errors import OvertakenError
+from segmentation.errors import MenagerieError, OvertakenError
 from segmentation.ingest import LEDGER
 from segmentation.manifest import MANIFEST_NAME, BadSnapshotError, paths_in
 from segmentation.s3 import ATTEMPTS, Bucket, ConflictError
@@ -97,13 +97,15 @@ class S3Store:
     def set_current(self, snapshot_id: str, expected: str | None) -> None:
         """Replace `CURRENT` if nobody else has done so since it was read here."""
         for attempt in range(ATTEMPTS):
-            served, etag = self._current()
+            with _switched_perhaps(snapshot_id, attempt > 0):
+                served, etag = self._current()
             if served not in (expected, snapshot_id):
                 break
             if attempt and served == snapshot_id:  # our own write, whose answer was lost, or a run with the same result
                 return
             try:
-                self._bucket.write(_CURRENT, f"{snapshot_id}\n".encode(), over=etag)
+                with _switched_perhaps(snapshot_id):
+                    self._bucket.write(_CURRENT, f"{snapshot_id}\n".encode(), over=etag)
                 return
             except ConflictError:  # also said of writes that only met, which are to be tried again:
                 continue  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
@@ -118,6 +120,17 @@ class S3Store:
             return verify(self.fetch(snapshot_id)).id == snapshot_id
         except BadSnapshotError:
             return False
+
+
+@contextmanager
+def _switched_perhaps(snapshot_id: str, tried: bool = True) -> Iterator[None]:
+    """Say of a failure whose answer never came that it may have been none."""
+    try:
+        yield
+    except MenagerieError as error:
+        if tried and error.exit_code == MenagerieError.exit_code:
+            raise MenagerieError(f"{error} It is not known whether {snapshot_id} is served now.") from error
+        raise
 
 
 def fetch_ingested(bucket: Bucket, under: str, folder: Path) -> None:

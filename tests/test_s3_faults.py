@@ -80,15 +80,16 @@ def test_a_fault_that_stays_is_told_and_the_old_snapshot_served(outcomes: Outcom
     assert outcome.error is not None
     assert outcome.error.exit_code == (4 if fault is Fault.CONFLICT else 1)
     assert outcome.is_sound(), outcome.error
+    assert outcome.after == outcome.before
+    assert outcome.is_in_doubt() is (step == "moves CURRENT" and fault is not Fault.CONFLICT)
     assert outcome.repaired
 
 
 @pytest.mark.parametrize(("step", "fault"), sorted(ANSWER_LOST))
-def test_a_switch_whose_answer_never_comes_serves_the_new_and_is_told(
-    outcomes: Outcomes, step: str, fault: Fault
-) -> None:
+def test_a_switch_whose_answer_never_comes_is_told_to_be_in_doubt(outcomes: Outcomes, step: str, fault: Fault) -> None:
     outcome = outcomes[step, fault, float("inf")]
-    assert outcome.error is not None
+    assert outcome.is_in_doubt()
+    assert outcome.is_sound(), outcome.error
     assert outcome.before != outcome.after
     assert outcome.repaired
 
