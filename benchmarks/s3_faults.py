@@ -12,8 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from fault_plans import Fault, at_random
 from fault_runs import Outcome, attempts
-from faults import Fault, at_random, faulty_proxy
+from faults import faulty_proxy
 from s3_servers import moto_server
 
 RUNS = 100

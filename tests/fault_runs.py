@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import count, cycle, islice
 from unittest.mock import patch
 
-from faults import Fault, FaultyProxy, Hold, Plan, Seen, undisturbed
+from fault_plans import Fault, Hold, Plan, Seen, undisturbed
+from faults import FaultyProxy
 from s3_servers import KEY, SECRET, S3Server
 from snapshots import NOW, client, contents
 

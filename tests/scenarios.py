@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from faults import Fault, faulty_proxy, from_the
+from fault_plans import Fault, from_the
+from faults import faulty_proxy
 from needs import Need, needs, recorded
 from needs_of_aws import documented
 from s3_servers import environment

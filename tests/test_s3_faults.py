@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fault_plans import Fault, at_random, from_the
 from fault_runs import Outcome, attempts, is_a_sentence
-from faults import Fault, FaultyProxy, at_random, faulty_proxy, from_the
+from faults import FaultyProxy, faulty_proxy
 from s3_servers import S3Server, environment, moto_server
 from shared_data import bundled
 
