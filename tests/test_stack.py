@@ -282,8 +282,8 @@ def test_files_that_arrive_run_the_batch_and_others_do_not(stack: Deployed, monk
     assert transformer["InputPathsMap"] == {"time": "$.time", "key": "$.detail.object.key"}
     request = transformer["InputTemplate"].replace("<time>", found[0]["time"]).replace("<key>", ARRIVALS[0])
     command = _run(stack, request, network)
-    assert command == ["run", "--as-of", found[0]["time"], "--keep", "12", "--arrived", ARRIVALS[0]]
-    assert _is_understood(command, monkeypatch, stack).arrived == ARRIVALS[0]
+    assert command == ["run", "--as-of", found[0]["time"], "--keep", "12", "--arrived", ARRIVALS[0], found[0]["time"]]
+    assert _is_understood(command, monkeypatch, stack).arrived[0] == ARRIVALS[0]
 
 
 def _dead_letters(stack: Deployed) -> dict[str, Any]:
