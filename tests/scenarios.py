@@ -6,6 +6,7 @@ import io
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -81,7 +82,7 @@ def batch(stack: Deployed, folder: Path, patch: pytest.MonkeyPatch) -> None:
     arrived = raw_files(stack, folder / "shop")
     run = ("run", "--as-of", "2020-04-30")
     for command in (
-        (*run, "--arrived", arrived),
+        (*run, "--arrived", *arrived),
         (*run, "--seed", "1"),
         (*run, "--seed", "2"),
         ("snapshots", "list"),
@@ -104,8 +105,8 @@ def batch(stack: Deployed, folder: Path, patch: pytest.MonkeyPatch) -> None:
                 Bucket(stack.outputs["StoreUrl"]).upload(folder / "large", f"{area}/large")
 
 
-def raw_files(stack: Deployed, folder: Path) -> str:
-    """Put a small shop's files, one row of which is bad, where they land; return the key of the last."""
+def raw_files(stack: Deployed, folder: Path) -> tuple[str, str]:
+    """Put a small shop's files, one row of which is bad, where they land; return the key of the last, and when."""
     simulate(Shop(clients=300, seed=3, visitors_per_client=0.2, browsing=0.3), folder, SILENT)
     files = sorted(folder.glob("*.csv.gz"))
     text = gzip.decompress(files[0].read_bytes())
@@ -113,7 +114,7 @@ def raw_files(stack: Deployed, folder: Path) -> str:
     keys = [f"{stack.outputs['StoreUrl'].split('/', 3)[3]}/raw/{file.name}" for file in files]
     for file, key in zip(files, keys, strict=True):
         stack.client("s3").upload_file(str(file), stack.outputs["BucketName"], key)
-    return keys[-1]
+    return keys[-1], datetime.now(UTC).isoformat()
 
 
 def release(stack: Deployed, patch: pytest.MonkeyPatch) -> None:
