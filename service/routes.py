@@ -111,6 +111,8 @@ class Routes:
         snapshot = self._provider.current()
         if snapshot is None:
             return _fresh(pages.home(pages.NOTHING_TO_SERVE), _HTML)
+        if self._keys:  # the page is open to everyone, how large the shop is need not be
+            return _fresh(pages.home(pages.ASK_WITH_A_KEY), _HTML)
         age_days = snapshot.age_days(self._clock()) if self._is_stale(snapshot) else None
         return _fresh(pages.home(pages.state(snapshot, age_days)), _HTML)
 
