@@ -116,7 +116,8 @@ class S3Store:
             try:
                 with _switched_perhaps(snapshot_id):
                     self._bucket.write(_CURRENT, f"{snapshot_id}\n".encode(), over=etag)
-                self._check_served(snapshot_id, served)
+                with _switched_perhaps(snapshot_id):
+                    self._check_served(snapshot_id, served)
                 return
             except ConflictError:  # also said of writes that only met, which are to be tried again:
                 continue  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
@@ -149,7 +150,7 @@ def _switched_perhaps(snapshot_id: str, tried: bool = True) -> Iterator[None]:
     try:
         yield
     except MenagerieError as error:
-        if tried and error.exit_code == MenagerieError.exit_code:
+        if tried and type(error) is MenagerieError:
             raise MenagerieError(f"{error} It is not known whether {snapshot_id} is served now.") from error
         raise
 

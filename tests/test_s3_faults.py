@@ -95,6 +95,16 @@ def test_a_switch_whose_answer_never_comes_is_told_to_be_in_doubt(outcomes: Outc
     assert outcome.repaired
 
 
+def test_a_last_look_that_fails_is_told_to_leave_a_doubt(server: S3Server, proxy: FaultyProxy) -> None:
+    faults = (Fault.CUT_BEFORE, Fault.BUSY, Fault.FLIPPED)
+    plans = [from_the(2, fault, "GET .*/manifest.json$", float("inf")) for fault in faults]  # first, it is verified
+    for outcome in attempts(server, proxy, "last", plans):
+        assert outcome.is_in_doubt()
+        assert outcome.is_sound(), outcome.error
+        assert outcome.after == outcome.own
+        assert outcome.repaired
+
+
 @pytest.mark.parametrize("times", [1, float("inf")])
 @pytest.mark.parametrize(("step", "fault"), sorted(UNCHECKED))
 def test_a_damaged_listing_does_no_harm(outcomes: Outcomes, step: str, fault: Fault, times: float) -> None:
