@@ -112,6 +112,6 @@ LABEL org.opencontainers.image.title="Menagerie service" \
 VOLUME /cache
 ENV MENAGERIE_HOST=0.0.0.0 MENAGERIE_CACHE_DIR=/cache TMPDIR=/cache
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --start-interval=1s \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --start-interval=1s \
   CMD ["python", "-m", "service.healthcheck"]
 ENTRYPOINT ["python", "-m", "service"]

@@ -41,13 +41,15 @@ def _release(arguments: argparse.Namespace) -> int:
 
 
 def _rollback(arguments: argparse.Namespace) -> int:
-    """Withdraw the newest revision of a part; the service first moves to the one before."""
+    """Withdraw the newest image's revisions of a part; the service first moves to the revision before them."""
     stack = read_stack(arguments.stack)
-    bad, good = tasks.newest_two(arguments.part, stack)
-    if arguments.part == "service" and rollout.served(stack) != good:
-        rollout.roll_out(stack, good, arguments.timeout, arguments.interval)
-    tasks.withdraw(bad)
-    _tell(f"Withdrew {tasks.short(bad)}; {tasks.short(good)} is the newest again")
+    bad, good = tasks.way_back(arguments.part, stack)
+    if arguments.part == "service" and rollout.served(stack) != good.arn:
+        rollout.roll_out(stack, good.arn, arguments.timeout, arguments.interval)
+    for revision in bad:
+        tasks.withdraw(revision.arn)
+        _tell(f"Withdrew {revision}")
+    _tell(f"{good} is the newest again")
     return 0
 
 
@@ -101,7 +103,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--user-id", type=int, help="a client's (default: one who does not exist)")
     one = verb("batch", _batch, "Run a command of segmentation as a task; exit as it does.", 3000)
     one.add_argument("command", nargs="+", help="after --, such as: -- run --as-of 2020-04-30")
-    one = verb("rollback", _rollback, "Withdraw the newest revision of a part.", 1800)
+    one = verb("rollback", _rollback, "Go back to the image before, and withdraw the newest one's revisions.", 1800)
     one.add_argument("part", choices=("service", "batch"))
     return whole
 

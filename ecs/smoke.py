@@ -25,7 +25,9 @@ def look_up(url: str, user_id: int | None, key: str | None, timeout_s: float, in
     if user_id is None and status == 404 and answer.get("type") == "urn:menagerie:unknown-client":
         return ready
     if status != 200:
-        raise DeployError(f"The lookup got status {status}: {answer.get('detail') or answer.get('title')}")
+        said = answer.get("detail") or answer.get("title")
+        hint = " Set MENAGERIE_SMOKE_KEY to a key with the scope lookup." if status == 401 else ""
+        raise DeployError(f"The lookup got status {status}: {said}{hint}")
     if missing := ANSWER - answer.keys():
         raise DeployError(f"The answer lacks {', '.join(sorted(missing))}.")
     return str(answer["snapshot"])

@@ -5,7 +5,8 @@ do schedules. A revision that proved bad is therefore withdrawn, and the one bef
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any, Literal
@@ -44,13 +45,36 @@ def register(part: Part, stack: Stack, tag: str) -> str:
     return answer["taskDefinition"]["taskDefinitionArn"]
 
 
-def newest_two(part: Part, stack: Stack) -> tuple[str, str]:
-    """Return the newest active revision and the one before."""
-    found = boto3.client("ecs").list_task_definitions(familyPrefix=family(part, stack), status="ACTIVE", sort="DESC")
-    arns = sorted(found["taskDefinitionArns"], key=_revision, reverse=True)
-    if len(arns) < 2:
-        raise DeployError(f"There is no earlier revision of {family(part, stack)} to go back to.")
-    return arns[0], arns[1]
+@dataclass(frozen=True)
+class Revision:
+    """A revision of a task definition, and its image."""
+
+    arn: str
+    image: str
+
+    def __str__(self) -> str:
+        return f"{short(self.arn)} ({short(self.image)})"
+
+
+def way_back(part: Part, stack: Stack) -> tuple[list[Revision], Revision]:
+    """Return the active revisions of the newest image, newest first, and the newest one that has another image.
+
+    Releasing a commit again registers its image again: a step back by one revision would change nothing.
+    """
+    newest: list[Revision] = []
+    for revision in _active(part, stack):
+        if newest and revision.image != newest[0].image:
+            return newest, revision
+        newest.append(revision)
+    raise DeployError(f"There is no revision of {family(part, stack)} with an earlier image to go back to.")
+
+
+def _active(part: Part, stack: Stack) -> Iterator[Revision]:
+    ecs = boto3.client("ecs")
+    found = ecs.list_task_definitions(familyPrefix=family(part, stack), status="ACTIVE", sort="DESC")
+    for arn in sorted(found["taskDefinitionArns"], key=_revision, reverse=True):
+        described = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+        yield Revision(arn, described["containerDefinitions"][0]["image"])
 
 
 def withdraw(revision: str) -> None:
@@ -59,7 +83,7 @@ def withdraw(revision: str) -> None:
 
 
 def short(revision: str) -> str:
-    """Return `family:revision` of an ARN."""
+    """Return the last part of an ARN or of an image's name: `family:revision`, `repository:tag`."""
     return revision.rpartition("/")[2]
 
 

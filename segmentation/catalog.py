@@ -59,14 +59,11 @@ def rollback(store: Store) -> str:
 
 
 def prune(store: Store, keep: int) -> list[str]:
-    """Remove all but the newest `keep` snapshots and the one served, and return their ids."""
+    """Remove all but the newest `keep` snapshots and the one served, if any is, and return their ids."""
     with told_in_a_sentence(store.url):
         served = store.current()
-        old = [manifest.id for manifest in snapshots(store)][:-keep]
-        gone = [snapshot_id for snapshot_id in old if snapshot_id != served]
-        for snapshot_id in gone:
-            store.remove(snapshot_id)
-    return gone
+        old = [manifest.id for manifest in snapshots(store)][:-keep] if served else []
+        return [snapshot_id for snapshot_id in old if snapshot_id != served and store.remove(snapshot_id)]
 
 
 def _known(store: Store, snapshot_id: str | None) -> str:

@@ -118,8 +118,10 @@ def _run_arguments(one: argparse.ArgumentParser) -> None:
     one.add_argument("--keep", type=_some, metavar="N", help="then remove all but the newest N snapshots")
     one.add_argument(
         "--arrived",
-        metavar="KEY",
-        help="the S3 object whose arrival started this run: wait for more to land, and leave it to a later one's run",
+        nargs=2,
+        metavar=("KEY", "TIME"),
+        help="the S3 object whose arrival started this run, and when it landed: wait for more, and leave it to a later"
+        " one's run",
     )
     _language(one)
 

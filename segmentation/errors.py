@@ -35,3 +35,10 @@ class OvertakenError(MenagerieError):
             f"Another run has published since this one began: {url} served {expected or 'nothing'} then and"
             f" {found or 'nothing'} now; {snapshot_id} is kept but not served."
         )
+
+
+class RemovedError(MenagerieError):
+    """A snapshot was removed while it was to be served; the one before goes on being served."""
+
+    def __init__(self, url: str, snapshot_id: str) -> None:
+        super().__init__(f"{snapshot_id} has been removed from {url} meanwhile; what was served before still is.")

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from segmentation.errors import BadInputError, OvertakenError
-from segmentation.manifest import BadSnapshotError
+from segmentation.errors import BadInputError, OvertakenError, RemovedError
+from segmentation.manifest import MANIFEST_NAME, BadSnapshotError
 from segmentation.verify import verify
 
 _DRAFT_PREFIX = ".tmp-"
@@ -82,10 +82,13 @@ class LocalStore:
         """Return the snapshot's own folder."""
         return self._snapshots / snapshot_id
 
-    def remove(self, snapshot_id: str) -> None:
+    def remove(self, snapshot_id: str) -> bool:
         """Move the snapshot out of sight, then remove it; a service that has it open reads on."""
-        with self.draft() as folder:
+        with self.draft() as folder, self._locked():
+            if self.current() == snapshot_id:
+                return False
             (self._snapshots / snapshot_id).rename(folder.with_name("removed"))
+        return True
 
     def current(self) -> str | None:
         """Read `CURRENT`."""
@@ -100,6 +103,8 @@ class LocalStore:
             found = self.current()
             if found not in (expected, snapshot_id):
                 raise OvertakenError(self.url, snapshot_id, expected, found)
+            if not (self._snapshots / snapshot_id / MANIFEST_NAME).is_file():
+                raise RemovedError(self.url, snapshot_id)
             beside = self._snapshots / f"{_DRAFT_PREFIX}CURRENT"
             beside.write_text(f"{snapshot_id}\n", encoding="ascii")
             _sync(beside)

@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from segmentation import closing, emf, pipeline
 from segmentation.arrivals import is_superseded
 from segmentation.catalog import prune
-from segmentation.errors import OvertakenError, WrongUsageError
+from segmentation.errors import MenagerieError, OvertakenError, WrongUsageError
 from segmentation.ingest import Ingested
 from segmentation.progress import Reporter, reporter
 from segmentation.s3 import SCHEME
 from segmentation.snapshots_command import store_named
+from segmentation.store import Store
 from segmentation.words import number
 
 SERVED = {"en": "Snapshot {} is published and served.", "fr": "L’instantané {} est publié et servi."}
@@ -62,8 +63,15 @@ def _run(args: argparse.Namespace, report: Reporter) -> pipeline.Outcome:
     closing.print_table(outcome.personas, args.lang)
     print(SERVED[args.lang].format(outcome.snapshot_id))
     if args.keep:
-        prune(store, args.keep)
+        _prune(store, args.keep, report)
     return outcome
+
+
+def _prune(store: Store, keep: int, report: Reporter) -> None:
+    try:
+        prune(store, keep)
+    except MenagerieError as error:  # what the run was for is done
+        report.say(f"Warning: old snapshots stay. {error}")
 
 
 def _is_superseded(args: argparse.Namespace, report: Reporter) -> bool:
@@ -73,7 +81,19 @@ def _is_superseded(args: argparse.Namespace, report: Reporter) -> bool:
         quiet = timedelta(seconds=int(os.environ.get(QUIET_VARIABLE, QUIET_S)))
     except ValueError:
         raise WrongUsageError(f"{QUIET_VARIABLE} must be a whole number of seconds.") from None
-    return is_superseded(args.events[0], args.arrived, quiet, report)
+    key, landed = args.arrived
+    return is_superseded(args.events[0], key, _moment(landed), quiet, report)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValueError(text)
+    except ValueError:
+        told = f"--arrived needs a time with its offset, as in 2020-05-01T04:00:00Z, not {text!r}."
+        raise WrongUsageError(told) from None
+    return moment
 
 
 def _figures(outcome: pipeline.Outcome, as_of: date) -> dict[str, float]:

@@ -41,6 +41,10 @@ class ConflictError(Exception):
     """An object is not, or no longer, what a conditional write expected."""
 
 
+class ChangedError(BadInputError):
+    """An object is not, or no longer, what the listing told."""
+
+
 @dataclass(frozen=True)
 class Object:
     """One object as a listing tells it; `etag` changes with its content, `modified` is in UTC."""
@@ -148,7 +152,7 @@ class Bucket:
                     raise
                 same = False
         if not same:
-            raise BadInputError(f"{one.key} in {self.url} changed while it was read.")
+            raise ChangedError(f"{one.key} in {self.url} changed while it was read.")
 
     def _get(self, key: str, take: Callable[["GetObjectOutputTypeDef"], T], **condition: Any) -> T:
         # Not download_file: its ranged requests go past the checksum of the whole object.

@@ -5,13 +5,13 @@ Beside `snapshots/`, `events/` and `rejects/` keep what was ingested from one se
 
 import weakref
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from segmentation.errors import OvertakenError
+from segmentation.errors import MenagerieError, OvertakenError, RemovedError
 from segmentation.ingest import LEDGER
 from segmentation.manifest import MANIFEST_NAME, BadSnapshotError, paths_in
-from segmentation.s3 import ATTEMPTS, Bucket, ConflictError
+from segmentation.s3 import ATTEMPTS, Bucket, ChangedError, ConflictError
 from segmentation.scratch import scratch
 from segmentation.verify import verify
 
@@ -74,11 +74,19 @@ class S3Store:
         under = f"{_SNAPSHOTS}{snapshot_id}/"
         folder = self._open.enter_context(scratch()) / snapshot_id
         folder.mkdir()
-        found = self._bucket.objects(under)
-        self._bucket.download([o for o in found if not names or o.key.removeprefix(under) in names], folder, under)
+        for attempt in range(ATTEMPTS):
+            found = self._bucket.objects(under)
+            try:
+                self._bucket.download(
+                    [o for o in found if not names or o.key.removeprefix(under) in names], folder, under
+                )
+                break
+            except ChangedError:  # by a run with the same result, which writes a manifest with another time
+                if attempt == ATTEMPTS - 1:
+                    raise
         return folder
 
-    def remove(self, snapshot_id: str) -> None:
+    def remove(self, snapshot_id: str) -> bool:
         """Remove a snapshot, its manifest first, so that what is left of it is none; one served meanwhile stays."""
         under = f"{_SNAPSHOTS}{snapshot_id}/"
         name = f"{under}{MANIFEST_NAME}"
@@ -86,9 +94,11 @@ class S3Store:
         manifest = self._bucket.read(name)
         self._bucket.remove([name])
         if manifest and self.current() == snapshot_id:
-            self._bucket.write(name, manifest[0], over=None)
-        else:
-            self._bucket.remove(keys)
+            with suppress(ConflictError):  # whoever serves it has put the manifest back already
+                self._bucket.write(name, manifest[0], over=None)
+            return False
+        self._bucket.remove(keys)
+        return True
 
     def current(self) -> str | None:
         """Read `CURRENT`."""
@@ -97,17 +107,31 @@ class S3Store:
     def set_current(self, snapshot_id: str, expected: str | None) -> None:
         """Replace `CURRENT` if nobody else has done so since it was read here."""
         for attempt in range(ATTEMPTS):
-            served, etag = self._current()
+            with _switched_perhaps(snapshot_id, attempt > 0):
+                served, etag = self._current()
             if served not in (expected, snapshot_id):
                 break
             if attempt and served == snapshot_id:  # our own write, whose answer was lost, or a run with the same result
                 return
             try:
-                self._bucket.write(_CURRENT, f"{snapshot_id}\n".encode(), over=etag)
+                with _switched_perhaps(snapshot_id):
+                    self._bucket.write(_CURRENT, f"{snapshot_id}\n".encode(), over=etag)
+                with _switched_perhaps(snapshot_id):
+                    self._check_served(snapshot_id, served)
                 return
             except ConflictError:  # also said of writes that only met, which are to be tried again:
                 continue  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         raise OvertakenError(self.url, snapshot_id, expected, served)
+
+    def _check_served(self, snapshot_id: str, before: str | None) -> None:
+        """Go back if the snapshot was removed while it became the one served: `remove` looks in the other order."""
+        if self._bucket.read(f"{_SNAPSHOTS}{snapshot_id}/{MANIFEST_NAME}"):
+            return
+        served, etag = self._current()
+        if before and served == snapshot_id:
+            with suppress(ConflictError):
+                self._bucket.write(_CURRENT, f"{before}\n".encode(), over=etag)
+        raise RemovedError(self.url, snapshot_id)
 
     def _current(self) -> tuple[str | None, str | None]:
         content, etag = self._bucket.read(_CURRENT) or (b"", None)
@@ -118,6 +142,17 @@ class S3Store:
             return verify(self.fetch(snapshot_id)).id == snapshot_id
         except BadSnapshotError:
             return False
+
+
+@contextmanager
+def _switched_perhaps(snapshot_id: str, tried: bool = True) -> Iterator[None]:
+    """Say of a failure whose answer never came that it may have been none."""
+    try:
+        yield
+    except MenagerieError as error:
+        if tried and type(error) is MenagerieError:
+            raise MenagerieError(f"{error} It is not known whether {snapshot_id} is served now.") from error
+        raise
 
 
 def fetch_ingested(bucket: Bucket, under: str, folder: Path) -> None:

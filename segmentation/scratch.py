@@ -12,7 +12,7 @@ from segmentation.errors import MenagerieError, WrongUsageError
 VARIABLE = "MENAGERIE_SCRATCH"
 TIMES_RAW = 4
 """How many times its raw files a run needs in all: the files, the events twice while duplicates are dropped, and what
-grouping spills (docs/containers.md has the measurement)."""
+grouping spills (docs/store.md has the measurement)."""
 
 
 @contextmanager

@@ -29,12 +29,12 @@ def prepare(sources: Sequence[str], store: Store, work: Path, reporter: Reporter
     names = sorted(digest(path) for path in local) + sorted(_identity(o) for _, files in remote for o in files)
     key = sha256("".join(names).encode()).hexdigest()[:12]
     folder = work / key
-    if remote:
-        with reporter.step("Looking for these events in the store"):
-            store.recall(key, folder)
+    if not is_ingested(folder):
+        store.recall(key, folder)
         if is_whole(folder):
             return folder
-        shutil.rmtree(folder, ignore_errors=True)  # objects of it have expired: what is left would pass for all
+        if is_ingested(folder):  # objects of it have expired: what is left would pass for all
+            shutil.rmtree(folder)
     ingest([*local, *_stage(remote, work / "raw", reporter)], folder, reporter)
     with reporter.step("Keeping the ingested events"):
         store.keep(key, folder)

@@ -48,8 +48,8 @@ class Store(Protocol):
     def fetch(self, snapshot_id: str, names: Collection[str] | None = None) -> Path:
         """Return a local folder that holds the snapshot as it is in the store now, or at least the files named."""
 
-    def remove(self, snapshot_id: str) -> None:
-        """Remove a snapshot that is not served."""
+    def remove(self, snapshot_id: str) -> bool:
+        """Remove a snapshot unless it is served by now, and tell which of the two."""
 
     def current(self) -> str | None:
         """Return the id of the snapshot that is served, None when there is none yet."""

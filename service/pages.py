@@ -45,6 +45,7 @@ START_DOCS = b"""SwaggerUIBundle({
 """
 
 NOTHING_TO_SERVE = "There is no snapshot to answer from yet."
+ASK_WITH_A_KEY = "Customers are told of to those who send an API key."
 
 
 def state(snapshot: Snapshot, stale_age_days: int | None) -> str:

@@ -22,7 +22,7 @@ class Routes:
         self._guard = guard
         self._answering = Answering(provider, settings, clock)
         clients = ClientViews(self._answering, settings.max_batch)
-        snapshots = SnapshotViews(self._answering)
+        snapshots = SnapshotViews(self._answering, needs_keys=bool(guard))
         self._routes = (
             Route("/segment/<user_id>", clients.segment, "lookup"),
             Route("/segment", clients.score, "lookup", "POST"),

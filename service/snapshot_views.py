@@ -13,8 +13,9 @@ from service.problems import NoSnapshotError
 class SnapshotViews:
     """What is served."""
 
-    def __init__(self, answering: Answering) -> None:
+    def __init__(self, answering: Answering, needs_keys: bool) -> None:
         self._answering = answering
+        self._needs_keys = needs_keys
 
     @documented(Personas, problems=(503,), kept=True)
     def personas(self) -> Response:
@@ -55,6 +56,8 @@ class SnapshotViews:
             snapshot = self._answering.snapshot()
         except NoSnapshotError:
             return fresh(pages.home(pages.NOTHING_TO_SERVE), HTML)
+        if self._needs_keys:  # the page is open to everyone, how large the shop is need not be
+            return fresh(pages.home(pages.ASK_WITH_A_KEY), HTML)
         age_days = self._answering.age_days(snapshot) if self._answering.is_stale(snapshot) else None
         return fresh(pages.home(pages.state(snapshot, age_days)), HTML)
 

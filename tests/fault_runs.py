@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import count, cycle, islice
 from unittest.mock import patch
 
-from faults import Fault, FaultyProxy, Hold, Plan, Seen, undisturbed
+from fault_plans import Fault, Hold, Plan, Seen, undisturbed
+from faults import FaultyProxy
 from s3_servers import KEY, SECRET, S3Server
 from snapshots import NOW, client, contents
 
@@ -30,15 +31,21 @@ class Outcome:
     published: str | None
     error: MenagerieError | None
     before: str
+    own: str
     after: str
     repaired: bool
     disturbed: list[Seen]
 
     def is_sound(self) -> bool:
-        """Tell whether it succeeded and is served, or was refused in a clean sentence and the old one is served."""
+        """Tell whether it succeeded and is served, or ended in a clean sentence that says what is."""
         if self.error is None:
             return self.after == self.published
-        return self.after == self.before and is_a_sentence(str(self.error))
+        served = self.after == self.before or (self.after == self.own and self.is_in_doubt())
+        return served and is_a_sentence(str(self.error))
+
+    def is_in_doubt(self) -> bool:
+        """Tell whether the error says that nobody can know: S3 may have switched, and its answer is lost."""
+        return "It is not known whether" in str(self.error)
 
 
 def is_a_sentence(told: str) -> bool:
@@ -72,7 +79,8 @@ class Shop:
         after = check(self.direct).id
         disturbed = [s for s in self._proxy.log[seen:] if s.fault and self._name in s.path]
         self._served = publish(mine, self.direct, NOW) if error else after  # it verifies what is there afterwards
-        return Outcome(published, error, before, after, self.direct.current() == self._served != before, disturbed)
+        repaired = self.direct.current() == self._served != before
+        return Outcome(published, error, before, self._served, after, repaired, disturbed)
 
 
 def attempts(server: S3Server, proxy: FaultyProxy, name: str, plans: Sequence[Plan]) -> list[Outcome]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import boto3
 from botocore.config import Config
@@ -63,11 +64,12 @@ def environment(endpoint: str) -> dict[str, str]:
 
 @contextmanager
 def moto_server() -> Iterator[S3Server]:
-    """Start moto's server in a thread of this process."""
+    """Start moto's server in a thread of this process, empty: all its servers in a process share what they hold."""
     running = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     running.start()
     try:
         host, port = running.get_host_and_port()
+        urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST")).close()
         yield _with_bucket(f"http://{host}:{port}")
     finally:
         running.stop()

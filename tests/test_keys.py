@@ -55,6 +55,7 @@ def test_a_key_is_needed_where_clients_are_told_of(tmp_path: Path, lines: list[b
     http = client(tmp_path, lines, api_keys=LINES)
     for path in OPEN:
         assert http.get(path).status_code == 200
+    assert "clients as of" not in http.get("/").text  # how large the shop is, is not for everyone
     for path in GUARDED:
         assert problem(http.get(path)) == (
             401,

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fault_plans import Fault, at_random, from_the
 from fault_runs import Outcome, attempts, is_a_sentence
-from faults import Fault, FaultyProxy, at_random, faulty_proxy, from_the
+from faults import FaultyProxy, faulty_proxy
 from s3_servers import S3Server, environment, moto_server
 from shared_data import bundled
 
@@ -80,17 +81,28 @@ def test_a_fault_that_stays_is_told_and_the_old_snapshot_served(outcomes: Outcom
     assert outcome.error is not None
     assert outcome.error.exit_code == (4 if fault is Fault.CONFLICT else 1)
     assert outcome.is_sound(), outcome.error
+    assert outcome.after == outcome.before
+    assert outcome.is_in_doubt() is (step == "moves CURRENT" and fault is not Fault.CONFLICT)
     assert outcome.repaired
 
 
 @pytest.mark.parametrize(("step", "fault"), sorted(ANSWER_LOST))
-def test_a_switch_whose_answer_never_comes_serves_the_new_and_is_told(
-    outcomes: Outcomes, step: str, fault: Fault
-) -> None:
+def test_a_switch_whose_answer_never_comes_is_told_to_be_in_doubt(outcomes: Outcomes, step: str, fault: Fault) -> None:
     outcome = outcomes[step, fault, float("inf")]
-    assert outcome.error is not None
+    assert outcome.is_in_doubt()
+    assert outcome.is_sound(), outcome.error
     assert outcome.before != outcome.after
     assert outcome.repaired
+
+
+def test_a_last_look_that_fails_is_told_to_leave_a_doubt(server: S3Server, proxy: FaultyProxy) -> None:
+    faults = (Fault.CUT_BEFORE, Fault.BUSY, Fault.FLIPPED)
+    plans = [from_the(2, fault, "GET .*/manifest.json$", float("inf")) for fault in faults]  # first, it is verified
+    for outcome in attempts(server, proxy, "last", plans):
+        assert outcome.is_in_doubt()
+        assert outcome.is_sound(), outcome.error
+        assert outcome.after == outcome.own
+        assert outcome.repaired
 
 
 @pytest.mark.parametrize("times", [1, float("inf")])

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from fault_plans import Hold, Moment, from_the
 from fault_runs import is_a_sentence, opened
-from faults import PATIENCE_S, FaultyProxy, Hold, Moment, faulty_proxy, from_the
+from faults import PATIENCE_S, FaultyProxy, faulty_proxy
 from s3_servers import S3Server, moto_server
 from snapshots import NOW, client, contents
 

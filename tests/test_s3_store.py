@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from segmentation import s3, scratch, sources
 from segmentation.arrivals import is_superseded
 from segmentation.catalog import check, prune, rollback, serve, snapshots
 from segmentation.cli import main
-from segmentation.errors import BadInputError, MenagerieError, OvertakenError, WrongUsageError
-from segmentation.manifest import MANIFEST_NAME, BadSnapshotError
+from segmentation.errors import BadInputError, MenagerieError, OvertakenError, RemovedError, WrongUsageError
+from segmentation.manifest import MANIFEST_NAME, BadSnapshotError, Manifest
 from segmentation.pipeline import Run, run
 from segmentation.progress import SILENT
-from segmentation.s3 import Bucket
+from segmentation.s3 import Bucket, Object
 from segmentation.simulate import Shop, simulate
 from segmentation.snapshot import publish, publish_over
 from segmentation.sources import raw_objects
@@ -92,6 +92,28 @@ def test_snapshots_are_listed_rolled_back_and_pruned(store: Store, server: S3Ser
     assert store.ids() == sorted([ids[0], *ids[2:]])
     assert check(store).id == ids[0]
     assert not [key for key in server.keys(tmp_path.name) if ids[1] in key]
+
+
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_a_snapshot_pruned_while_it_becomes_the_one_served_is_not_served(
+    conditional: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    store = open_store(conditional.url(tmp_path.name) if kind == "s3" else str(tmp_path / "store"))
+    old, new = (publish(contents(client(n, "owl")), store, NOW + timedelta(minutes=n)) for n in (1, 2))
+    monkeypatch.setattr("segmentation.catalog.check", pruned_once_checked(store, old))
+    with pytest.raises(RemovedError, match=f"{old} has been removed from .* meanwhile"):
+        serve(old, store, new)
+    assert check(store).id == new
+    assert store.ids() == [new]
+
+
+def pruned_once_checked(store: Store, snapshot_id: str) -> Callable[[Store, str], Manifest]:
+    def checked(_: Store, its_id: str) -> Manifest:
+        manifest = check(store, its_id)
+        assert prune(store, keep=1) == [snapshot_id]
+        return manifest
+
+    return checked
 
 
 @pytest.mark.parametrize("name", ["lookup/user_id.npy", "metrics.json", MANIFEST_NAME])
@@ -179,15 +201,23 @@ def put(server: S3Server, key: str, content: bytes = b"") -> None:
     server.client.put_object(Bucket=server.bucket, Key=key, Body=content)
 
 
+def landed(server: S3Server, key: str) -> datetime:
+    """Return when an object landed that was uploaded in one part, as S3's event would say."""
+    moment: datetime = server.client.head_object(Bucket=server.bucket, Key=key)["LastModified"]
+    return moment
+
+
 def test_only_the_run_of_the_last_file_goes_on(server: S3Server, tmp_path: Path) -> None:
     keys = [f"{tmp_path.name}/raw/{name}.csv" for name in ("b", "a", "c")]
     for key in keys:
         put(server, key)
     put(server, f"{tmp_path.name}/raw/notes.txt")
-    url, none = server.url(f"{tmp_path.name}/raw"), timedelta(0)
-    assert [is_superseded(url, key, none, SILENT) for key in keys] == [True, True, False]
+    url, none, last = server.url(f"{tmp_path.name}/raw"), timedelta(0), landed(server, keys[-1])
+    assert [is_superseded(url, key, landed(server, key), none, SILENT) for key in keys] == [True, True, False]
+    # Its upload in parts began before the others landed, and ended after them.
+    assert not is_superseded(url, keys[0], last + timedelta(seconds=1), none, SILENT)
     with pytest.raises(BadInputError, match="not below"):
-        is_superseded(url, f"{tmp_path.name}/raw/gone.csv", none, SILENT)
+        is_superseded(url, f"{tmp_path.name}/raw/gone.csv", last, none, SILENT)
 
 
 def test_a_run_waits_until_files_have_stopped_landing(
@@ -201,8 +231,9 @@ def test_a_run_waits_until_files_have_stopped_landing(
         waits.append(seconds)
         put(server, second)
 
-    monkeypatch.setattr("segmentation.arrivals.time.sleep", land_meanwhile)
-    assert is_superseded(server.url(f"{tmp_path.name}/raw"), first, timedelta(hours=1), SILENT)
+    monkeypatch.setattr("segmentation.arrivals.sleep", land_meanwhile)
+    url = server.url(f"{tmp_path.name}/raw")
+    assert is_superseded(url, first, landed(server, first), timedelta(hours=1), SILENT)
     assert len(waits) == 1
     assert 3500 < waits[0] <= 3601
 
@@ -225,7 +256,8 @@ def test_a_run_that_knows_a_later_file_begins_again_when_overtaken(
     monkeypatch.setattr(sources, "prepare", overtaken)
     monkeypatch.setenv("MENAGERIE_QUIET_S", "0")
     command = ["run", "--as-of", "2020-04-30", "--store", url, "--events", f"{url}/raw"]
-    assert main([*command, "--arrived", f"{tmp_path.name}/raw/{key}"]) == 0
+    whole = f"{tmp_path.name}/raw/{key}"
+    assert main([*command, "--arrived", whole, landed(conditional, whole).isoformat()]) == 0
     assert check(open_store(url)).counts["clients"] > len(CLIENTS)
     rivals.append(publish(contents(), open_store(str(tmp_path / "local")), NOW))
     assert main(command) == 4
@@ -259,6 +291,38 @@ def test_an_object_that_changes_while_it_is_read_is_refused(server: S3Server, tm
     put(server, f"{tmp_path.name}/events.csv", b"afterwards")
     with pytest.raises(BadInputError, match=r"events\.csv in .* changed while it was read"):
         bucket.download(listed, tmp_path / "back")
+
+
+def test_a_run_with_the_same_result_does_not_disturb(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = publish(contents(), store, NOW)
+    publish(contents(), twin := open_store(str(tmp_path / "twin")), LATER)
+    download = Bucket.download
+
+    def after_the_other(bucket: Bucket, objects: Sequence[Object], folder: Path, within: str = "") -> list[Path]:
+        monkeypatch.setattr(Bucket, "download", download)
+        bucket.upload(twin.fetch(first) / MANIFEST_NAME, f"snapshots/{first}/{MANIFEST_NAME}")
+        return download(bucket, objects, folder, within)
+
+    monkeypatch.setattr(Bucket, "download", after_the_other)
+    assert check(store).created_at == LATER.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def test_a_run_that_cannot_prune_has_published(
+    conditional: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(_: Bucket, keys: Sequence[str]) -> None:
+        if keys:
+            raise MenagerieError("S3 answers AccessDenied.")
+
+    monkeypatch.setattr(Bucket, "remove", refused)
+    url = conditional.url(tmp_path.name)
+    publish(contents(), open_store(url), NOW)
+    command = ["run", "--as-of", "2020-04-30", "--store", url, "--events", *map(str, bundled()), "--keep", "1"]
+    assert main(command) == 0
+    assert "Warning: old snapshots stay. S3 answers AccessDenied." in capsys.readouterr().err
+    assert len(open_store(url).ids()) == 2
 
 
 def test_a_key_never_leads_out_of_its_folder(conditional: S3Server, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ ALARMS = {
     "load-balancer-errors",
     "latency",
     "unhealthy-tasks",
+    "no-healthy-task",
 }
 
 
@@ -100,7 +101,7 @@ def test_no_rule_of_the_bucket_expires_a_current_snapshot(stack: Deployed) -> No
     assert rules["old-versions"]["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
     assert rules["unfinished-uploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 3}
     moved = {rule["Prefix"]: rule["Transitions"][0]["StorageClass"] for rule in rules.values() if "Transitions" in rule}
-    assert moved == {"store/raw/": "STANDARD_IA", "store/snapshots/": "STANDARD_IA"}
+    assert moved == {"store/snapshots/": "STANDARD_IA"}  # each run with a new file reads all of raw/
 
 
 def test_images_are_immutable_scanned_and_kept(stack: Deployed) -> None:
@@ -282,8 +283,8 @@ def test_files_that_arrive_run_the_batch_and_others_do_not(stack: Deployed, monk
     assert transformer["InputPathsMap"] == {"time": "$.time", "key": "$.detail.object.key"}
     request = transformer["InputTemplate"].replace("<time>", found[0]["time"]).replace("<key>", ARRIVALS[0])
     command = _run(stack, request, network)
-    assert command == ["run", "--as-of", found[0]["time"], "--keep", "12", "--arrived", ARRIVALS[0]]
-    assert _is_understood(command, monkeypatch, stack).arrived == ARRIVALS[0]
+    assert command == ["run", "--as-of", found[0]["time"], "--keep", "12", "--arrived", ARRIVALS[0], found[0]["time"]]
+    assert _is_understood(command, monkeypatch, stack).arrived[0] == ARRIVALS[0]
 
 
 def _dead_letters(stack: Deployed) -> dict[str, Any]:
@@ -319,9 +320,26 @@ def test_a_batch_that_does_not_run_breaches_within_what_cloudwatch_allows(stack:
     (alarm,) = stack.client("cloudwatch").describe_alarms(AlarmNames=[f"{NAME}-batch-not-run"])["MetricAlarms"]
     assert alarm["TreatMissingData"] == "breaching"
     assert (alarm["Namespace"], alarm["MetricName"]) == ("Menagerie", "Runs")
-    assert alarm["Dimensions"] == [{"Name": "Shop", "Value": "shop"}]
+    assert alarm["Dimensions"] == [{"Name": "Shop", "Value": NAME}]
     most_days = template()["Parameters"]["NoRunDays"]["MaxValue"]
     assert alarm["Period"] * most_days <= 604_800
+
+
+def test_the_metrics_of_two_stacks_are_kept_apart(stack: Deployed) -> None:
+    alarms = stack.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{NAME}-")["MetricAlarms"]
+    asked = [alarm["Dimensions"] for alarm in alarms if alarm["Namespace"] == "Menagerie"]
+    assert asked == [[{"Name": "Shop", "Value": stack.outputs["Shop"]}]] * 3
+    assert stack.outputs["Shop"] == NAME
+
+
+def test_the_alarm_for_no_healthy_task_rings_without_figures_too(stack: Deployed) -> None:
+    (alarm,) = stack.client("cloudwatch").describe_alarms(AlarmNames=[f"{NAME}-no-healthy-task"])["MetricAlarms"]
+    assert (alarm["MetricName"], alarm["ComparisonOperator"], alarm["Threshold"]) == (
+        "HealthyHostCount",
+        "LessThanThreshold",
+        1,
+    )
+    assert alarm["TreatMissingData"] == "breaching"
 
 
 def test_the_age_of_the_snapshot_is_read_from_the_log(stack: Deployed) -> None:

