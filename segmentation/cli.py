@@ -1,33 +1,21 @@
-"""The command line: each command reads files, does one thing, and writes files.
+"""The command line: one command is run, and whatever comes of it becomes an exit code and a sentence.
 
 The commands' own parts are imported when one runs, so that `--help` answers at once.
 """
 
-import argparse
 import io
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 
-from segmentation import VERSION, snapshots_command
+from segmentation.arguments import parser
 from segmentation.engine import reason
 from segmentation.errors import MenagerieError
-from segmentation.personas import PERSONA_NAMES
-from segmentation.simulate import cli as simulate_command
-from segmentation.words import LANGUAGES
-
-FIRST_YEAR, LAST_YEAR = 1970, 9998  # with room for the windows and the day after
-EXIT_CODES = """exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 bad input,
-4 refused to publish: a quality gate did, or another run has published meanwhile"""
-
 
 DEBUG_VARIABLE = "MENAGERIE_DEBUG"
-EVENTS_VARIABLE = "MENAGERIE_EVENTS"
 STOPPED = 128  # and the number of the signal, as shells say it
 
 
@@ -80,179 +68,3 @@ def _told(error: BaseException) -> tuple[str, int]:
 def _fail(sentence: str, exit_code: int) -> int:
     print(f"segmentation: {' '.join(sentence.split())}", file=sys.stderr)
     return exit_code
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the whole command line, every command with its help."""
-    top = argparse.ArgumentParser(
-        prog="segmentation",
-        description="A shop's events in, seven customer personas out.",
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    top.add_argument("--version", action="version", version=f"menagerie {VERSION}")
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(name: str, text: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", epilog=EXIT_CODES)
-        one.set_defaults(command=name)
-        return one
-
-    _run_arguments(add("run", "do it all: ingest, features, fit, assign and publish"))
-    _stage_arguments(add)
-    snapshots_command.add_arguments(add("snapshots", "list, show, verify, serve or roll back snapshots"))
-    _personas_arguments(add("personas", "show the personas of the snapshot that is served"))
-    _export_arguments(add("export", "write an audience: the clients of one persona"))
-    simulate_command.add_arguments(
-        add("simulate", "make a shop that never was, in the raw format, with known behaviours")
-    )
-    return top
-
-
-def _run_arguments(one: argparse.ArgumentParser) -> None:
-    _events(one, "raw files or folders of them, or one folder of ingested events; also s3:// URLs")
-    _as_of(one)
-    _store(one)
-    _seed(one)
-    _timezone(one)
-    one.add_argument("--keep", type=_some, metavar="N", help="then remove all but the newest N snapshots")
-    one.add_argument(
-        "--arrived",
-        nargs=2,
-        metavar=("KEY", "TIME"),
-        help="the S3 object whose arrival started this run, and when it landed: wait for more, and leave it to a later"
-        " one's run",
-    )
-    _language(one)
-
-
-def _stage_arguments(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
-    one = add("ingest", "clean raw files into typed, monthly Parquet, and account for every row")
-    _events(one, "raw files (.csv, .csv.gz, .parquet) or folders of them, also s3:// URLs")
-    one.add_argument(
-        "--out", type=_path, required=True, metavar="DIR", help="folder of ingested events, made or added to"
-    )
-    one = add("features", "compute the 24 client columns from ingested events")
-    one.add_argument("--events", type=_path, required=True, metavar="DIR", help="folder of ingested events")
-    _as_of(one)
-    _timezone(one)
-    one.add_argument(
-        "--engine", choices=("duckdb",), default="duckdb", help="what computes them (default: %(default)s)"
-    )
-    one.add_argument("--out", type=_path, required=True, metavar="FILE", help="Parquet file of clients to write")
-    one = add("fit", "learn the model from a client table")
-    _clients(one)
-    _seed(one)
-    one.add_argument("--out", type=_path, required=True, metavar="DIR", help="folder for the model and its metrics")
-    one = add("assign", "give each client of a table a persona")
-    _clients(one)
-    _model(one)
-    one.add_argument("--out", type=_path, required=True, metavar="FILE", help="Parquet file of segments to write")
-    one = add("publish", "publish assigned clients as a snapshot")
-    one.add_argument("--segments", type=_path, required=True, metavar="FILE", help="what `assign` wrote")
-    _model(one)
-    _store(one)
-
-
-def _personas_arguments(one: argparse.ArgumentParser) -> None:
-    _store(one)
-    _language(one)
-    one.add_argument("--url", metavar="URL", help="also print a request to a service at this address")
-
-
-def _export_arguments(one: argparse.ArgumentParser) -> None:
-    _store(one)
-    one.add_argument("--persona", required=True, choices=PERSONA_NAMES, help="whom to export")
-    one.add_argument("--format", choices=("csv", "ndjson", "parquet"), default="csv", help="(default: %(default)s)")
-    one.add_argument("--out", metavar="FILE", help="where to, a file or an s3:// URL (default: standard output)")
-
-
-def _events(one: argparse.ArgumentParser, text: str) -> None:
-    given = os.environ.get(EVENTS_VARIABLE)
-    one.add_argument(
-        "--events",
-        nargs="+",
-        required=not given,
-        default=[given],
-        metavar="PATH",
-        help=f"{text} (default: {EVENTS_VARIABLE})",
-    )
-
-
-def _path(text: str) -> Path:
-    if "://" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is no local path, and only those will do here")
-    return Path(text)
-
-
-def _clients(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--clients", type=_path, required=True, metavar="FILE", help="what `features` wrote")
-
-
-def _model(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--model", type=_path, required=True, metavar="DIR", help="what `fit` wrote")
-
-
-def _as_of(one: argparse.ArgumentParser) -> None:
-    one.add_argument(
-        "--as-of",
-        type=_day,
-        required=True,
-        metavar="DATE",
-        help="the last day that counts, YYYY-MM-DD; or a time, as schedulers give it, for the last whole day before it",
-    )
-
-
-def _day(text: str) -> date:
-    try:
-        day = date.fromisoformat(text) if "T" not in text else _last_whole_day(text)
-        if ("T" not in text and day.isoformat() != text) or not FIRST_YEAR <= day.year <= LAST_YEAR:
-            raise ValueError(text)
-    except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"{text!r} is no date written YYYY-MM-DD") from None
-    return day
-
-
-def _last_whole_day(text: str) -> date:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError(text)
-    return time.astimezone(UTC).date() - timedelta(days=1)
-
-
-def _some(text: str) -> int:
-    if not (number := _whole(text)):
-        raise argparse.ArgumentTypeError("at least 1 must be kept")
-    return number
-
-
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
-    return int(text)
-
-
-def _store(one: argparse.ArgumentParser) -> None:
-    one.add_argument(
-        "--store",
-        metavar="URL",
-        default=os.environ.get(snapshots_command.STORE_VARIABLE),
-        help=f"where the snapshots are, a folder or s3://bucket/prefix (default: {snapshots_command.STORE_VARIABLE})",
-    )
-
-
-def _seed(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--seed", type=_whole, default=0, metavar="N", help="of all that is drawn (default: %(default)s)")
-
-
-def _timezone(one: argparse.ArgumentParser) -> None:
-    one.add_argument(
-        "--timezone",
-        default="UTC",
-        metavar="ZONE",
-        help="the shop's, for hours and weekdays (default: %(default)s)",
-    )
-
-
-def _language(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--lang", choices=LANGUAGES, default="en", help="of what is printed (default: %(default)s)")
