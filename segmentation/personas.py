@@ -11,11 +11,12 @@ AXES = ("recency", "frequency", "monetary", "activity")
 class Persona:
     """A kind of customer: its name, its words in English and French, and where its archetype lies.
 
-    `archetype` has a position from 0 to 1 on each of `AXES`.
+    `colour` is `#rrggbb`; `archetype` has a position from 0 to 1 on each of `AXES`.
     """
 
     name: str
     emoji: str
+    colour: str
     label: dict[str, str]
     traits: dict[str, str]
     advice: dict[str, str]

@@ -115,10 +115,11 @@ class Members(Dated):
 
 
 class Persona(Schema):
-    """A persona as the run found it."""
+    """A persona as the run found it; snapshots made before the report had pictures have no `colour`."""
 
     name = _text()
     emoji = _text()
+    colour = fields.String(validate=validate.Regexp("^#[0-9a-f]{6}$"))
     label = fields.Nested(Words, required=True)
     traits = fields.Nested(Words, required=True)
     advice = fields.Nested(Words, required=True)

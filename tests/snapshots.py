@@ -113,6 +113,7 @@ def persona_entries(*rows: dict[str, Any]) -> list[dict[str, Any]]:
         {
             "name": p.name,
             "emoji": p.emoji,
+            "colour": p.colour,
             "label": p.label,
             "traits": p.traits,
             "advice": p.advice,

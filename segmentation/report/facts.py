@@ -1,0 +1,57 @@
+"""What the report is made of: a run's figures, its decision tree, and a sample of its clients."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segmentation.model.tree import Tree
+from segmentation.personas import PERSONA_NAMES
+
+SHOWN = ("days_since_last_purchase", "count_products_7m", "total_purchase_value")
+"""What is shown of a client: recency, frequency, monetary. No user id, because a report is mailed around."""
+MOST_SHOWN, LEAST_SHOWN = 5_000, 60
+"""Clients in the sample, and of each persona, as long as there are so many, so that small ones are seen."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A run as its report tells it.
+
+    `personas` and `metrics` are as personas.json and metrics.json hold them; `sample` has the column `persona`
+    and those of `SHOWN`, for some of the clients, in the order of the personas.
+    """
+
+    as_of: date
+    personas: Sequence[Mapping[str, Any]]
+    metrics: Mapping[str, Any]
+    tree: Tree
+    sample: pa.Table
+
+
+def facts_of(  # noqa: PLR0913, PLR0917 (what a run has come to, each thing once)
+    as_of: date,
+    personas: Sequence[Mapping[str, Any]],
+    metrics: Mapping[str, Any],
+    tree: Tree,
+    segments: pa.Table,
+    seed: int,
+) -> Facts:
+    """Return a run's facts, with a sample of its clients drawn from `segments`, stratified by persona."""
+    return Facts(as_of, personas, metrics, tree, _sample(segments, np.random.default_rng(seed)))
+
+
+def _sample(segments: pa.Table, rng: np.random.Generator) -> pa.Table:
+    codes = pc.index_in(segments["persona"], value_set=pa.array(PERSONA_NAMES)).to_numpy()
+    sizes = np.bincount(codes, minlength=len(PERSONA_NAMES))
+    least = np.minimum(sizes, LEAST_SHOWN)
+    beyond = (sizes - least) * min(1.0, (MOST_SHOWN - least.sum()) / max((sizes - least).sum(), 1))
+    rows = [
+        np.sort(rng.choice(np.flatnonzero(codes == persona), quota, replace=False))
+        for persona, quota in enumerate(least + beyond.astype(int))
+    ]
+    return segments.select(["persona", *SHOWN]).take(np.concatenate(rows))

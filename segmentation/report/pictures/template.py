@@ -1,0 +1,60 @@
+"""How every picture looks, on a light page and on a dark one.
+
+A figure carries the template of the light page. A page that follows its reader's colour scheme replaces
+`layout.template` by the one in `TEMPLATES` before it draws; nothing else of a figure depends on the scheme.
+"""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
+SEPARATORS = {"en": ".,", "fr": ",\N{NARROW NO-BREAK SPACE}"}
+ACCENT, MUTED = "#b4531a", "#7b8a97"
+"""What a picture points at, and what it is compared with."""
+
+
+def _template(ink: str, soft: str, grid: str, paper: str) -> go.layout.Template:
+    axis = {
+        "gridcolor": grid,
+        "zerolinecolor": grid,
+        "linecolor": soft,
+        "tickcolor": grid,
+        "automargin": True,
+        "title": {"standoff": 12},
+    }
+    layout: dict[str, Any] = {
+        "font": {"family": FONT, "size": 14, "color": ink},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "xaxis": axis,
+        "yaxis": axis,
+        "hoverlabel": {"bgcolor": paper, "bordercolor": soft, "font": {"color": ink, "family": FONT}},
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "title": {"text": ""}},
+        "bargap": 0.3,
+        "shapedefaults": {"line": {"color": soft}},
+        "annotationdefaults": {"font": {"color": ink}, "arrowcolor": soft},
+        "scene": {name: {"gridcolor": grid, "backgroundcolor": paper, "color": ink} for name in _SCENE_AXES},
+        "colorscale": {
+            "diverging": [[0, "#b4531a"], [0.5, paper], [1, "#1f6f8b"]],
+            "sequential": [[0, paper], [1, "#1f6f8b"]],
+        },
+    }
+    return go.layout.Template(layout=layout)
+
+
+_SCENE_AXES = ("xaxis", "yaxis", "zaxis")
+TEMPLATES: dict[str, dict[str, Any]] = {
+    "light": _template(ink="#33363f", soft="#8a8f9c", grid="#e4e6eb", paper="#ffffff").to_plotly_json(),
+    "dark": _template(ink="#d9dce3", soft="#80869a", grid="#30343e", paper="#16181d").to_plotly_json(),
+}
+"""The templates by colour scheme, as plain data."""
+
+
+def figure(traces: list[Any], language: str, **layout: Any) -> go.Figure:
+    """Return a figure of these traces in the house's look; `layout` is Plotly's, beyond the template."""
+    return go.Figure(
+        traces,
+        go.Layout(template=TEMPLATES["light"], separators=SEPARATORS[language], **layout),
+    )
