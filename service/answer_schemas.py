@@ -155,6 +155,33 @@ class Served(Dated):
     metrics = fields.Dict(keys=fields.String(), required=True)
 
 
+class Other(Schema):
+    """The snapshot that the one served is compared with."""
+
+    snapshot = _text()
+    as_of = fields.Date(required=True)
+
+
+class Flow(Schema):
+    """Clients that had one persona and have another or the same; null for those not in that snapshot.
+
+    Their values are what they had spent in the 7 months before each as-of date.
+    """
+
+    then = fields.String(required=True, allow_none=True)
+    now = fields.String(required=True, allow_none=True)
+    clients = fields.Integer(required=True, validate=validate.Range(1), metadata=_ID)
+    value_then = fields.Float(required=True)
+    value_now = fields.Float(required=True)
+
+
+class Changed(Dated):
+    """What has changed since another snapshot; flows without a client are left out."""
+
+    other = fields.Nested(Other, required=True)
+    flows = fields.List(fields.Nested(Flow), required=True)
+
+
 class Health(Schema):
     """How the service is."""
 

@@ -16,7 +16,7 @@ _ROOT = 0
 
 
 class Cache:
-    """Holds the snapshot read last; those before go, because what a process has mapped outlives its folder."""
+    """Holds the snapshot read last and one beside it; others go: what a process has mapped outlives its folder."""
 
     def __init__(self, folder: Path) -> None:
         """Use a folder, or raise `OSError` if that cannot be."""
@@ -24,17 +24,20 @@ class Cache:
         with self._alone():
             pass
 
-    def read(self, snapshot_id: str, fetch: Callable[[Path], None]) -> Snapshot:
-        """Verify and open a snapshot; one that is not here whole is put here by `fetch`, in one process only."""
+    def read(self, snapshot_id: str, fetch: Callable[[Path], None], beside: str | None = None) -> Snapshot:
+        """Verify and open a snapshot; one that is not here whole is put here by `fetch`, in one process only.
+
+        The one called `beside` stays, if it is here.
+        """
         with self._alone():
             snapshot = self._kept(snapshot_id)
             if snapshot is None:
-                self._remove_all_but()
+                self._remove_all_but(beside)
                 try:
                     snapshot = self._fetched(snapshot_id, fetch)
                 except RefusedError:  # damaged there, or only on its way: the second time tells
                     snapshot = self._fetched(snapshot_id, fetch)
-            self._remove_all_but(snapshot_id)
+            self._remove_all_but(snapshot_id, beside)
             return snapshot
 
     def _kept(self, snapshot_id: str) -> Snapshot | None:
@@ -54,7 +57,7 @@ class Cache:
             raise
         return snapshot
 
-    def _remove_all_but(self, *names: str) -> None:
+    def _remove_all_but(self, *names: str | None) -> None:
         # Whoever has the lock knows that nobody is at a draft: those here were left by killed processes.
         for path in self._folder.iterdir():
             if path.is_dir() and path.name not in names:

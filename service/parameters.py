@@ -51,6 +51,12 @@ def parsed_include(arguments: MultiDict[str, str]) -> tuple[str, ...]:
     return tuple(part for part in INCLUDABLE if part in asked)
 
 
+def parsed_with(arguments: MultiDict[str, str]) -> str | None:
+    """Return the id of the snapshot to compare with, if one is named."""
+    _refuse_unknown(arguments, "with")
+    return arguments.get("with")
+
+
 @dataclass(frozen=True)
 class Paging:
     """What part of a persona's members is asked for: a page, or everything in a `form`."""

@@ -130,6 +130,63 @@ class UnknownPersonaError(ProblemError):
     title = "Unknown persona"
 
 
+class UnknownSnapshotError(ProblemError):
+    """The store has no such snapshot."""
+
+    status = HTTPStatus.NOT_FOUND
+    kind = "unknown-snapshot"
+    title = "Unknown snapshot"
+
+    def __init__(self) -> None:
+        super().__init__("with takes the id of another snapshot in the store.")
+
+
+class NoPreviousError(ProblemError):
+    """There is nothing to compare the snapshot with."""
+
+    status = HTTPStatus.NOT_FOUND
+    kind = "no-previous-snapshot"
+    title = "No previous snapshot"
+
+    def __init__(self) -> None:
+        super().__init__("The store has no snapshot before the one served.")
+
+
+class DamagedSnapshotError(ProblemError):
+    """The snapshot to compare with is not what was published."""
+
+    status = HTTPStatus.CONFLICT
+    kind = "damaged-snapshot"
+    title = "Damaged snapshot"
+
+    def __init__(self, snapshot_id: str) -> None:
+        super().__init__(f"Snapshot {snapshot_id} is damaged, so nothing is compared with it.")
+        self.snapshot_id = snapshot_id
+
+
+class StoreUnreachableError(ProblemError):
+    """The store does not answer."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "store-unreachable"
+    title = "Store unreachable"
+
+    def __init__(self) -> None:
+        super().__init__("The store of snapshots does not answer at the moment.")
+
+
+class ComparingError(ProblemError):
+    """The comparison takes a moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "comparing"
+    title = "Being compared"
+    headers = MappingProxyType({"Retry-After": "1"})
+
+    def __init__(self) -> None:
+        super().__init__("The two snapshots are being compared; ask again in a second.")
+
+
 class BadParameterError(ProblemError):
     """A parameter of the query has a value that it cannot have."""
 

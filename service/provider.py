@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from service.answers import Snapshot
+from service.comparisons import Comparisons
 from service.log import JsonLog, described
 from service.metrics import Metrics
 from service.reader import SNAPSHOT_ID, RefusedError
@@ -16,13 +17,14 @@ class Provider:
     """
 
     def __init__(self, store: Path | Source, log: JsonLog, metrics: Metrics | None = None) -> None:
-        self._source = LocalFolder(store) if isinstance(store, Path) else store
+        self.source = LocalFolder(store) if isinstance(store, Path) else store
         self._log = log
         self.metrics = metrics or Metrics()
+        self.comparisons = Comparisons(self.source, log)
         self._snapshot: Snapshot | None = None
         self._seen: tuple[str, str] | None = None
         self.unreachable = False
-        self.check_every_s = self._source.check_every_s
+        self.check_every_s = self.source.check_every_s
 
     def current(self) -> Snapshot | None:
         """Return the snapshot to answer from, None when there is none."""
@@ -32,20 +34,20 @@ class Provider:
         """Look at the store, and tell if there is nothing to serve."""
         self.follow()
         if self._snapshot is None:
-            self._log.event("warning", "no snapshot to serve", store=self._source.url)
+            self._log.event("warning", "no snapshot to serve", store=self.source.url)
 
     def follow(self) -> bool:
         """Look at the store and serve what is current; return whether all went well that can go well."""
         try:
-            seen = self._source.current()
+            seen = self.source.current()
             followed = seen is None or seen == self._seen or self._serve(seen[0])
         except UnreachableError as error:
             if not self.unreachable:
-                self._log.event("warning", "store unreachable", store=self._source.url, reason=str(error))
+                self._log.event("warning", "store unreachable", store=self.source.url, reason=str(error))
             self.unreachable = True
             return False
         if self.unreachable:
-            self._log.event("warning", "store reachable again", store=self._source.url)
+            self._log.event("warning", "store reachable again", store=self.source.url)
         self.unreachable = False
         if followed:
             self._seen = seen
@@ -55,7 +57,8 @@ class Provider:
         try:
             if not SNAPSHOT_ID.fullmatch(snapshot_id):
                 raise RefusedError("CURRENT holds no snapshot id")
-            before, self._snapshot = self._snapshot, self._source.read(snapshot_id)
+            before = self._snapshot
+            self._snapshot = self.source.read(snapshot_id, before.id if before else None)
         except RefusedError as error:  # read again only when it is published again
             self.metrics.refused.inc()
             self._log.event("error", "snapshot refused", snapshot=snapshot_id[:64], reason=str(error))

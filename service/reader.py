@@ -38,7 +38,7 @@ class RefusedError(Exception):
 
 def read_snapshot(folder: Path, snapshot_id: str, whole: bool = True) -> Snapshot:
     """Verify and open the snapshot in `folder`, or raise `RefusedError`; one that is not whole is `USED` alone."""
-    manifest = _read_manifest(folder)
+    manifest = read_manifest(folder)
     files = manifest["files"]
     _verify_files(folder, files if whole else {name: file for name, file in files.items() if name in USED})
     expected = f"{manifest['as_of']}-{_content_hash(files)[:12]}"
@@ -56,14 +56,23 @@ def read_snapshot(folder: Path, snapshot_id: str, whole: bool = True) -> Snapsho
     )
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return what the snapshot in `folder` says of itself, without its seal, or raise `RefusedError`."""
     try:
         text = (folder / MANIFEST_NAME).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RefusedError(f"{MANIFEST_NAME} cannot be read") from error
+    return parsed_manifest(text)
+
+
+def parsed_manifest(text: bytes) -> dict[str, Any]:
+    """Return a manifest without its seal, or raise `RefusedError` if it is not as it was published."""
+    try:
         manifest: dict[str, Any] = json.loads(text)
         seal = manifest.pop("seal")
         whole = seal == hashlib.sha256(_canonical(manifest)).hexdigest()
         whole = whole and text == _canonical({**manifest, "seal": seal})
-    except (FileNotFoundError, NotADirectoryError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise RefusedError(f"{MANIFEST_NAME} cannot be read") from error
     if not whole:
         raise RefusedError(f"{MANIFEST_NAME} is not the file that was published")

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Flask
 
 from service.answering import Answering
+from service.changes_view import ChangesViews
 from service.client_views import ClientViews
 from service.contract_views import ContractViews
 from service.documented import Route
@@ -22,6 +23,7 @@ class Routes:
         self._guard = guard
         self._answering = Answering(provider, settings, clock)
         clients = ClientViews(self._answering, settings.max_batch)
+        changes = ChangesViews(self._answering, provider.comparisons)
         snapshots = SnapshotViews(self._answering, needs_keys=bool(guard))
         self._routes = (
             Route("/segment/<user_id>", clients.segment, "lookup"),
@@ -31,6 +33,7 @@ class Routes:
             Route("/personas/<name>", snapshots.persona, "lookup"),
             Route("/personas/<name>/clients", clients.members, "export"),
             Route("/snapshot", snapshots.snapshot, "lookup"),
+            Route("/snapshot/changes", changes.changes, "lookup"),
             Route("/report", snapshots.report, "lookup"),
             Route("/", snapshots.home),
             Route("/healthz", snapshots.healthz),

@@ -1,7 +1,8 @@
 """Snapshots in S3: `CURRENT` is asked for every few seconds, a snapshot fetched once into a local cache.
 
-Region, credentials and endpoint come from the usual AWS environment. Objects are asked for by their names, never
-listed. No message of an error is passed on: it may hold an address with its signature.
+Region, credentials and endpoint come from the usual AWS environment. Objects are asked for by their names; they are
+listed only to find a snapshot to compare with. No message of an error is passed on: it may hold an address with its
+signature.
 """
 
 import hashlib
@@ -19,7 +20,7 @@ from urllib3.exceptions import HTTPError
 
 from service.answers import Snapshot
 from service.cache import Cache
-from service.reader import MANIFEST_NAME, USED, RefusedError
+from service.reader import MANIFEST_NAME, SNAPSHOT_ID, USED, RefusedError, parsed_manifest
 from service.settings import BadSettingError, Settings
 from service.source import UnreachableError
 
@@ -57,22 +58,33 @@ class S3Source:
                 raise
         return text, f"{answer['ETag']} {answer['LastModified'].isoformat()} {answer.get('VersionId')}"
 
-    def read(self, snapshot_id: str) -> Snapshot:
+    def ids(self) -> list[str]:
+        """List the snapshots that have a manifest."""
+        with _told():
+            pages = self._own_client().get_paginator("list_objects_v2")
+            found = pages.paginate(Bucket=self._bucket, Prefix=self._prefix, **self._asked)
+            keys = [entry["Key"].removeprefix(self._prefix) for page in found for entry in page.get("Contents", ())]
+        named = [key.partition("/") for key in keys]
+        return sorted(first for first, _, rest in named if rest == MANIFEST_NAME and SNAPSHOT_ID.fullmatch(first))
+
+    def manifest(self, snapshot_id: str) -> dict[str, Any]:
+        """Read the manifest in the bucket."""
+        with _told(), _refused_if_missing(MANIFEST_NAME):
+            key = f"{self._prefix}{snapshot_id}/{MANIFEST_NAME}"
+            text = self._own_client().get_object(Bucket=self._bucket, Key=key, **self._asked)["Body"].read()
+        return parsed_manifest(text)
+
+    def read(self, snapshot_id: str, beside: str | None = None) -> Snapshot:
         """Verify and open a snapshot from the cache, where it is fetched to if need be."""
-        return self._cache.read(snapshot_id, lambda folder: self._fetch(snapshot_id, folder))
+        return self._cache.read(snapshot_id, lambda folder: self._fetch(snapshot_id, folder), beside)
 
     def _fetch(self, snapshot_id: str, folder: Path) -> None:
         for name in (MANIFEST_NAME, *USED):
             target = folder / name
             target.parent.mkdir(exist_ok=True)
             key = f"{self._prefix}{snapshot_id}/{name}"
-            with _told():
-                try:
-                    self._own_client().download_file(self._bucket, key, str(target), ExtraArgs=self._asked)
-                except ClientError as error:
-                    if _code(error) in _MISSING:
-                        raise RefusedError(f"{name} is missing") from error
-                    raise
+            with _told(), _refused_if_missing(name):
+                self._own_client().download_file(self._bucket, key, str(target), ExtraArgs=self._asked)
 
     def _own_client(self) -> "S3Client":
         """Return this process's client; one made before a fork would share its connections."""
@@ -113,6 +125,16 @@ def _told() -> Iterator[None]:
         raise UnreachableError(_code(error)) from error
     except (BotoCoreError, Boto3Error, HTTPError, ConnectionError, TimeoutError) as error:
         raise UnreachableError(type(error).__name__) from error
+
+
+@contextmanager
+def _refused_if_missing(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if _code(error) in _MISSING:
+            raise RefusedError(f"{name} is missing") from error
+        raise
 
 
 def _code(error: ClientError) -> str:

@@ -2,10 +2,10 @@
 
 import errno
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from service.answers import Snapshot
-from service.reader import read_snapshot
+from service.reader import MANIFEST_NAME, SNAPSHOT_ID, read_manifest, read_snapshot
 from service.settings import Settings
 
 
@@ -27,8 +27,17 @@ class Source(Protocol):
     def current(self) -> tuple[str, str] | None:
         """Return the current snapshot's id and a version that changes whenever it is published; None without one."""
 
-    def read(self, snapshot_id: str) -> Snapshot:
-        """Verify and open a snapshot; raise `RefusedError` when it is damaged, `UnreachableError` to try again."""
+    def ids(self) -> list[str]:
+        """Return the ids of all snapshots in the store, in alphabetical order."""
+
+    def manifest(self, snapshot_id: str) -> dict[str, Any]:
+        """Return what a snapshot says of itself; raise as `read` does."""
+
+    def read(self, snapshot_id: str, beside: str | None = None) -> Snapshot:
+        """Verify and open a snapshot; raise `RefusedError` when it is damaged, `UnreachableError` to try again.
+
+        A local copy of the one called `beside` stays too, for it is in use or soon will be.
+        """
 
 
 class LocalFolder:
@@ -51,13 +60,29 @@ class LocalFolder:
                 raise UnreachableError("ENOENT") from error
             return None
         except OSError as error:
-            raise UnreachableError(errno.errorcode.get(error.errno or 0, "unknown")) from error
+            raise _unreachable(error) from error
         self._was_there = True
         return current
 
-    def read(self, snapshot_id: str) -> Snapshot:
+    def ids(self) -> list[str]:
+        """List the folders that hold a manifest."""
+        try:
+            named = [path for path in self._snapshots.iterdir() if SNAPSHOT_ID.fullmatch(path.name)]
+            return sorted(path.name for path in named if (path / MANIFEST_NAME).exists())
+        except OSError as error:
+            raise _unreachable(error) from error
+
+    def manifest(self, snapshot_id: str) -> dict[str, Any]:
+        """Read the manifest where it lies."""
+        return read_manifest(self._snapshots / snapshot_id)
+
+    def read(self, snapshot_id: str, beside: str | None = None) -> Snapshot:  # noqa: ARG002 (the protocol's)
         """Verify and open the snapshot where it lies."""
         return read_snapshot(self._snapshots / snapshot_id, snapshot_id)
+
+
+def _unreachable(error: OSError) -> UnreachableError:
+    return UnreachableError(errno.errorcode.get(error.errno or 0, "unknown"))
 
 
 def open_source(settings: Settings) -> Source:

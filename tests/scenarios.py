@@ -25,6 +25,7 @@ from segmentation.errors import MenagerieError
 from segmentation.progress import SILENT
 from segmentation.s3 import Bucket
 from segmentation.simulate import Shop, simulate
+from service.comparisons import previous
 from service.s3_source import S3Source
 from service.settings import read_settings
 
@@ -70,11 +71,14 @@ def stack_environment(stack: Deployed, folder: Path) -> dict[str, str]:
 
 
 def service(stack: Deployed, folder: Path) -> bool:
-    """Look at what is served, as the service does, and tell whether there is anything."""
+    """Look at what is served, and compare it with the one before, as the service does; tell whether there are any."""
     given = {"MENAGERIE_STORE": stack.outputs["StoreUrl"], "MENAGERIE_CACHE_DIR": str(folder / "cache")}
     source = S3Source(read_settings([], given))
     found = source.current()
-    return found is not None and source.read(found[0]).id == found[0]
+    if found is None:
+        return False
+    served = source.read(found[0])
+    return source.read(previous(source, served), served.id).id != served.id
 
 
 def batch(stack: Deployed, folder: Path, patch: pytest.MonkeyPatch) -> None:
@@ -91,6 +95,7 @@ def batch(stack: Deployed, folder: Path, patch: pytest.MonkeyPatch) -> None:
         ("personas",),
         ("export", "--persona", "fox", "--out", str(folder / "foxes.csv")),
         (*run, "--seed", "3", "--keep", "1"),
+        (*run, "--seed", "4"),
     ):
         assert cli.main(command) == 0, command
     patch.setattr(s3, "PART_BYTES", 5 * 2**20)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from threading import Barrier
 
@@ -17,7 +17,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from s3_servers import S3Server, environment, free_port, moto_server, rclone_server
 from serving import WITHIN_S, running, start
-from snapshots import client, contents, publish_small
+from snapshots import AS_OF, client, contents, publish_small
 
 from segmentation.snapshot import publish
 from segmentation.store import open_store
@@ -130,7 +130,7 @@ def test_it_serves_and_swaps_without_being_asked(server: S3Server, prefix: str, 
         assert time.monotonic() - began_s < SWAPPED_WITHIN_S
         assert [line["snapshot"] for line in served] == [first, second, second]
         assert json.loads(service.get("/segment/1")[2])["persona"] == "owl"
-        assert cached(cache) == [second]
+        assert cached(cache) == sorted([first, second])  # to compare with
         assert service.stop() == 0
     assert {line["level"] for line in service.logged()} == {"info"}
 
@@ -151,6 +151,24 @@ def test_a_snapshot_is_fetched_once_by_two_services_and_their_workers(
             assert [line["snapshot"] for line in served] == [snapshot] * 2
     fetched = [line.rpartition("/snapshots/")[2].partition("/")[2] for line in asked if line.startswith("GET ")]
     assert sorted(name for name in fetched if name) == sorted((MANIFEST_NAME, *USED))
+
+
+def test_snapshots_to_compare_with_come_through_the_cache_which_keeps_two(
+    server: S3Server, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.comparisons._PATIENCE_S", WITHIN_S)
+    *older, served = (
+        publish_small(tmp_path / "store", as_of=as_of) and upload(server, prefix, tmp_path / "store")
+        for as_of in (date(2020, 1, 31), date(2020, 2, 29), date(2020, 3, 31), AS_OF)
+    )
+    follower = Follower(server, prefix, tmp_path / "cache", monkeypatch)
+    assert follower.provider.follow()
+    snapshot = follower.provider.current()
+    assert snapshot
+    for other in (None, *older):
+        expected = other or older[-1]
+        assert follower.provider.comparisons.of(snapshot, other).other == expected
+        assert cached(tmp_path / "cache") == sorted([expected, served])
 
 
 def copy_used(snapshot: Path, folder: Path) -> None:
@@ -215,7 +233,7 @@ def test_a_damaged_snapshot_is_refused_until_it_is_published_again(
     for _ in range(2):
         assert follower.provider.follow()
         assert follower.served() == first
-        assert cached(tmp_path / "cache") == []  # what is served lives on in memory
+        assert cached(tmp_path / "cache") == [first]
     assert follower.logged() == [("snapshot served", None), ("snapshot refused", reason)]
     moto.client.delete_object(Bucket=moto.bucket, Key=f"{prefix}/snapshots/CURRENT")
     assert follower.provider.follow()  # nothing is current: it goes on

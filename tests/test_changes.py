@@ -1,0 +1,198 @@
+"""What has changed between two snapshots, and how the one to compare with is found."""
+
+import shutil
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from snapshots import AS_OF, CLIENTS, NOW, client, contents
+
+from segmentation.personas import PERSONA_NAMES
+from segmentation.snapshot import publish
+from segmentation.store import open_store
+from service import changes as computation
+from service.app import create_app
+from service.changes import Flow, flows
+from service.log import JsonLog
+from service.lookup import Lookup
+from service.provider import Provider
+from service.settings import Settings
+
+Shop = dict[int, tuple[int, int]]
+"""Persona and cents spent, by user id."""
+
+SHOPS = st.dictionaries(
+    st.integers(-(2**63), 2**63 - 1) | st.integers(-20, 20), st.tuples(st.integers(0, 6), st.integers(0, 10**9))
+)
+MARCH = date(2020, 3, 31)
+ROUTE = "/snapshot/changes"
+
+
+def lookup(shop: Shop) -> Lookup:
+    ids = sorted(shop)
+    answers = np.zeros(len(ids), [("persona", "u1"), ("confidence", "<f8")])
+    features = np.zeros(len(ids), [("total_purchase_value", "<f8")])
+    answers["persona"] = [shop[user_id][0] for user_id in ids]
+    features["total_purchase_value"] = [shop[user_id][1] / 100 for user_id in ids]
+    return Lookup(np.array(ids, dtype=np.int64), answers, features, {})
+
+
+def by_hand(then: Shop, now: Shop) -> list[Flow]:
+    """Count the flows one client after another, in cents."""
+    names = [*PERSONA_NAMES, None]
+    sums: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for user_id in then.keys() | now.keys():
+        (before, spent_then), (after, spent_now) = (shop.get(user_id, (7, 0)) for shop in (then, now))
+        for place, value in enumerate((1, spent_then, spent_now)):
+            sums[before, after][place] += value
+    return [Flow(names[i], names[j], n, a / 100, b / 100) for (i, j), (n, a, b) in sorted(sums.items())]
+
+
+@given(SHOPS, SHOPS, st.integers(1, 5))
+def test_flows_are_those_counted_one_by_one(then: Shop, now: Shop, rows_at_once: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(computation, "_ROWS_AT_ONCE", rows_at_once)
+        found = list(flows(lookup(then), PERSONA_NAMES, lookup(now), PERSONA_NAMES))
+    assert found == by_hand(then, now)
+
+
+def published(store: Path, *rows: dict[str, Any], as_of: date = AS_OF, now: datetime = NOW) -> str:
+    return publish(replace(contents(*rows), as_of=as_of), open_store(str(store)), now)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.comparisons._PATIENCE_S", 60.0)
+
+
+def serving(store: Path) -> FlaskClient:
+    log = JsonLog("critical")
+    provider = Provider(store, log)
+    provider.load()
+    return create_app(provider, Settings(), log).test_client()
+
+
+def test_the_route_tells_who_moved_came_and_went_and_their_money(tmp_path: Path) -> None:
+    rows = (client(1, "owl", total_purchase_value=20.5), *CLIENTS[1:])
+    before = published(tmp_path, *rows, as_of=MARCH)
+    served = published(tmp_path, client(2, "bear"), client(7, "fox", total_purchase_value=100.25), *CLIENTS[2:])
+    answer = serving(tmp_path).get(ROUTE)
+    assert answer.headers["ETag"] == f'"{served}+{before}+stale"'
+    assert answer.get_json() == {
+        "snapshot": served,
+        "as_of": "2020-04-30",
+        "stale": True,
+        "other": {"snapshot": before, "as_of": "2020-03-31"},
+        "flows": [
+            {"then": "lion", "now": "fox", "clients": 1, "value_then": 1234.5, "value_now": 100.25},
+            {"then": "bear", "now": "bear", "clients": 1, "value_then": 10.0, "value_now": 10.0},
+            {"then": "fox", "now": "fox", "clients": 1, "value_then": 10.0, "value_now": 10.0},
+            {"then": "owl", "now": None, "clients": 1, "value_then": 20.5, "value_now": 0.0},
+            {"then": None, "now": "bear", "clients": 1, "value_then": 0.0, "value_now": 10.0},
+        ],
+    }
+
+
+def created(days: int) -> datetime:
+    return NOW + timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [
+        ([(date(2020, 2, 29), 0), (MARCH, 1), (date(2020, 5, 31), 2)], 1),  # by as-of date, never a later one
+        ([(MARCH, 5), (MARCH, 3), (MARCH, 4)], 0),  # of several with it, the one created last
+        ([(AS_OF, -3), (AS_OF, -1), (AS_OF, -2)], 1),  # without an earlier date, the one created before
+        ([(AS_OF, -1), (date(2019, 1, 31), -9)], 1),  # an earlier date comes first
+    ],
+)
+def test_the_one_before_is_found(tmp_path: Path, others: list[tuple[date, int]], expected: int) -> None:
+    ids = [
+        published(tmp_path, *CLIENTS, client(9007199254740994 + n, "owl"), as_of=as_of, now=created(days))
+        for n, (as_of, days) in enumerate(others)
+    ]
+    published(tmp_path)
+    assert serving(tmp_path).get(ROUTE).get_json()["other"]["snapshot"] == ids[expected]
+
+
+def test_another_can_be_chosen(tmp_path: Path) -> None:
+    older = published(tmp_path, as_of=date(2020, 2, 29))
+    later = published(tmp_path, as_of=date(2020, 5, 31))
+    published(tmp_path, as_of=MARCH)
+    served = published(tmp_path)
+    http = serving(tmp_path)
+    for chosen in (older, later):
+        assert http.get(f"{ROUTE}?with={chosen}").get_json()["other"]["snapshot"] == chosen
+    for unknown in (served, "2020-02-29-000000000000", "../CURRENT", ""):
+        problem = http.get(ROUTE, query_string={"with": unknown})
+        assert (problem.status_code, problem.get_json()["type"]) == (404, "urn:menagerie:unknown-snapshot"), unknown
+
+
+def test_a_first_snapshot_has_none_before(tmp_path: Path) -> None:
+    published(tmp_path, client(8, "owl"), now=created(1))  # a later run for the same day, gone back from since
+    published(tmp_path, as_of=date(2020, 5, 31))
+    published(tmp_path)
+    problem = serving(tmp_path).get(ROUTE)
+    assert (problem.status_code, problem.get_json()["type"]) == (404, "urn:menagerie:no-previous-snapshot")
+
+
+def damage(snapshot: Path) -> None:
+    (snapshot / "lookup" / "answers.npy").write_bytes(b"")
+
+
+def damage_manifest(snapshot: Path) -> None:
+    (snapshot / "manifest.json").write_text("{}")
+
+
+@pytest.mark.parametrize("harm", [damage, damage_manifest])
+def test_a_damaged_one_is_not_compared_with(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    before = published(tmp_path, as_of=MARCH)
+    published(tmp_path)
+    harm(tmp_path / "snapshots" / before)
+    http = serving(tmp_path)
+    problem = http.get(ROUTE)
+    assert (problem.status_code, problem.get_json()["type"]) == (409, "urn:menagerie:damaged-snapshot")
+    assert before in problem.get_json()["detail"]
+    assert http.get("/segment/7").status_code == 200
+
+
+def test_a_store_that_is_gone_is_told_of(tmp_path: Path) -> None:
+    published(tmp_path, as_of=MARCH)
+    published(tmp_path)
+    http = serving(tmp_path)
+    shutil.rmtree(tmp_path)
+    problem = http.get(ROUTE)
+    assert (problem.status_code, problem.get_json()["type"]) == (503, "urn:menagerie:store-unreachable")
+
+
+def test_who_asks_while_it_is_compared_is_told_to_ask_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published(tmp_path, as_of=MARCH)
+    published(tmp_path)
+    provider = Provider(tmp_path, JsonLog("critical"))
+    provider.load()
+    http = create_app(provider, Settings(), JsonLog("critical")).test_client()
+    monkeypatch.setattr("service.comparisons._PATIENCE_S", 0.0)
+    with provider.comparisons._one_at_a_time:  # as if another were being made
+        problem = http.get(ROUTE)
+        assert (problem.status_code, problem.headers["Retry-After"]) == (503, "1")
+        assert problem.get_json()["type"] == "urn:menagerie:comparing"
+        assert http.get("/segment/7").status_code == 200
+    monkeypatch.setattr("service.comparisons._PATIENCE_S", 60.0)
+    assert http.get(ROUTE).status_code == 200
+
+
+def test_what_was_compared_is_kept(tmp_path: Path) -> None:
+    before = published(tmp_path, as_of=MARCH)
+    published(tmp_path)
+    http = serving(tmp_path)
+    first = http.get(ROUTE)
+    shutil.rmtree(tmp_path / "snapshots" / before)
+    assert http.get(ROUTE).get_json() == first.get_json()
