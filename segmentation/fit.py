@@ -16,6 +16,7 @@ from segmentation.model.inputs import INPUT_NAMES, matrix
 from segmentation.model.space import Space, fit_space
 from segmentation.model.tree import fit_tree
 from segmentation.personas import AXES, PERSONA_NAMES, PERSONAS
+from segmentation.profiles import profile
 from segmentation.progress import SILENT, Reporter
 
 LEAST_CLIENTS = 100
@@ -65,6 +66,7 @@ def _fit(clients: pa.Table, rng: np.random.Generator, reporter: Reporter) -> Fit
         answers = tree.persona[tree.apply(X)]
         metrics = {
             "clients": len(X),
+            "everyone": profile(clients),
             "pca": _pca_metrics(space),
             "silhouette": _silhouette_metrics(curve, chosen),
             "clusters": _cluster_metrics(naming, labels),

@@ -12,18 +12,8 @@ from segmentation.errors import QualityGateError
 from segmentation.model.rules import Rule, rules
 from segmentation.model.tree import Tree
 from segmentation.personas import PERSONAS
+from segmentation.profiles import profile
 from segmentation.words import LANGUAGES
-
-TYPICAL = (
-    "days_since_last_purchase",
-    "count_products_7m",
-    "total_purchase_value",
-    "avg_price_7m",
-    "number_of_sessions_7m",
-    "number_of_views_7m",
-    "number_of_carts_7m",
-)
-FAVOURITES = ("preferred_brand", "preferred_category", "most_active_time", "most_active_day")
 
 
 def portraits(segments: pa.Table, tree: Tree, fit: Mapping[str, float]) -> list[dict[str, Any]]:
@@ -47,24 +37,13 @@ def portraits(segments: pa.Table, tree: Tree, fit: Mapping[str, float]) -> list[
                 "share": own.num_rows / segments.num_rows,
                 "revenue": round(value, 2),
                 "revenue_share": value / revenue if revenue else 0.0,
-                "profile": _profile(own),
+                "profile": profile(own),
                 "rules": _said([way for way in ways if tree.persona[way.leaf] == index], tree),
                 "fit": fit[persona.name],
                 "clusters": sorted(pc.unique(own["cluster"].filter(own["agrees"])).to_pylist()),
             }
         )
     return entries
-
-
-def _profile(own: pa.Table) -> dict[str, Any]:
-    typical = {f"median_{name}": float(np.median(own[name].to_numpy())) for name in TYPICAL}
-    return typical | {f"top_{name}": _most_frequent(own[name]) for name in FAVOURITES}
-
-
-def _most_frequent(values: pa.ChunkedArray) -> str | None:
-    """Return the most frequent value, the first in alphabetical order of several; None when none is known."""
-    counts = [(-entry["counts"], entry["values"]) for entry in pc.value_counts(values.drop_null()).to_pylist()]
-    return min(counts)[1] if counts else None
 
 
 def _said(ways: list[Rule], tree: Tree) -> dict[str, list[str]]:

@@ -2,6 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
+from service.answer_figures import Figures, Profile
 from service.features import Features
 from service.schemas import LEAST_ID, MOST_ID
 
@@ -128,7 +129,7 @@ class Persona(Schema):
     share = _share()
     revenue = fields.Float()
     revenue_share = fields.Float()
-    profile = fields.Dict(keys=fields.String(), required=True)
+    profile = fields.Nested(Profile, required=True)
     rules = fields.Nested(Sentences, required=True)
     fit = fields.Float(required=True)
     clusters = fields.List(fields.Integer(), required=True)
@@ -152,7 +153,7 @@ class Served(Dated):
     age_days = fields.Integer(required=True)
     store_reachable = fields.Boolean(required=True)
     counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
-    metrics = fields.Dict(keys=fields.String(), required=True)
+    metrics = fields.Nested(Figures, required=True)
 
 
 class Other(Schema):

@@ -11,6 +11,7 @@ import pyarrow as pa
 from segmentation.columns import WINDOW_MONTHS
 from segmentation.lookup import SEGMENT_SCHEMA
 from segmentation.personas import PERSONAS
+from segmentation.profiles import profile
 from segmentation.snapshot import Contents, publish
 from segmentation.store import open_store
 
@@ -120,7 +121,8 @@ def persona_entries(*rows: dict[str, Any]) -> list[dict[str, Any]]:
             "archetype": p.archetype,
             "clients": sizes[p.name],
             "share": sizes[p.name] / len(rows),
-            "profile": {"median_days_since_last_purchase": 12, "median_total_purchase_value": _WORTH[p.name]},
+            "profile": profile(table(*rows))
+            | {"median_days_since_last_purchase": 12.0, "median_total_purchase_value": float(_WORTH[p.name])},
             "rules": {
                 "en": ["last purchase at most 21 days ago"],
                 "fr": ["dernier achat il y a au plus 21 jours"],

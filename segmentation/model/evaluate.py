@@ -12,6 +12,7 @@ from sklearn.metrics import (
     f1_score,
     precision_recall_fscore_support,
     roc_auc_score,
+    roc_curve,
 )
 
 from segmentation.model.clusters import nearest, subset
@@ -44,6 +45,7 @@ def evaluate_tree(tree: Tree, X: np.ndarray, personas: np.ndarray) -> dict[str, 
             }
             for i, name in enumerate(PERSONA_NAMES)
         },
+        "roc": {name: _roc(personas == i, shares[:, i]) for i, name in enumerate(PERSONA_NAMES)},
         "confusion_matrix": confusion_matrix(personas, answers, labels=list(every)).tolist(),
         "baseline": {
             "strategy": "the most frequent persona for everyone",
@@ -56,6 +58,14 @@ def evaluate_tree(tree: Tree, X: np.ndarray, personas: np.ndarray) -> dict[str, 
 def _auc(positive: np.ndarray, share: np.ndarray) -> float | None:
     """Return the area under the ROC curve, one persona against the rest; None when only one of both occurs."""
     return float(roc_auc_score(positive, share)) if 0 < positive.sum() < len(positive) else None
+
+
+def _roc(positive: np.ndarray, share: np.ndarray) -> dict[str, list[float]]:
+    """Return the ROC curve, one persona against the rest; no points when only one of both occurs."""
+    if not 0 < positive.sum() < len(positive):
+        return {"false_positive_rate": [], "true_positive_rate": []}
+    false_positive, true_positive, _ = roc_curve(positive, share)
+    return {"false_positive_rate": false_positive.tolist(), "true_positive_rate": true_positive.tolist()}
 
 
 def explanation_cost(points: np.ndarray, clusters: np.ndarray, answers: np.ndarray, personas: np.ndarray) -> float:
