@@ -15,7 +15,7 @@ from service.problems import CONTENT_TYPE
 
 _VERSION = "1.0.0"
 _ABOUT = "Who is this customer, and why? Every answer comes from one immutable snapshot."
-_ALWAYS = (400, 500)
+_ALWAYS = (400, 414, 500)
 """400 also when the header Host names somebody else."""
 _GUARDED = (401, 403, 429)
 
