@@ -53,6 +53,7 @@ lock: $(DEV_STAMP) ## Compile requirements*.txt from pyproject.toml
 	$(LOCK) pyproject.toml -o requirements.txt
 	$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	$(LOCK) --group service -c requirements.txt -o requirements-service.txt
+	$(LOCK) --group pictures -c requirements-dev.txt -o requirements-pictures.txt
 	$(LOCK) --group rclone -c requirements-dev.txt -o requirements-rclone.txt
 	$(LOCK) --group infra -o requirements-infra.txt
 
