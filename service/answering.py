@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Response, request
 
 from service.answers import Snapshot
+from service.changes import Changes
 from service.problems import NoSnapshotError
 from service.provider import Provider
 from service.settings import Settings
@@ -41,6 +42,10 @@ class Answering:
         if snapshot is None:
             raise NoSnapshotError
         return snapshot
+
+    def changes(self, snapshot: Snapshot, other: str | None) -> Changes:
+        """Return what has changed since another snapshot, by default the one before; raise the problem with it."""
+        return self._provider.comparisons.of(snapshot, other)
 
     def age_days(self, snapshot: Snapshot) -> int:
         """Return the days since the snapshot's as-of date."""

@@ -1,7 +1,7 @@
 """What has changed between two snapshots: how many clients went from which persona to which, and their money."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -34,28 +34,45 @@ class Flow:
 
 @dataclass(frozen=True)
 class Changes:
-    """All flows between another snapshot and the one served, those without a client left out."""
+    """All flows between another snapshot and the one served, those without a client left out.
+
+    `others` are all with which the one served can be compared, the latest first.
+    """
 
     other: str
     other_as_of: date
     flows: tuple[Flow, ...]
+    others: tuple[str, ...]
 
     @property
-    def moved(self) -> tuple[Flow, ...]:
+    def moved(self) -> list[Flow]:
         """Return the flows of clients in both snapshots whose persona changed, the largest first."""
-        moved = [flow for flow in self.flows if flow.then and flow.now and flow.then != flow.now]
-        return tuple(sorted(moved, key=lambda flow: -flow.clients))
+        return _largest_first(flow for flow in self.flows if flow.then and flow.now and flow.then != flow.now)
 
     @property
-    def in_both(self) -> int:
-        """Return how many clients are in both snapshots, with whatever persona."""
-        return sum(flow.clients for flow in self.flows if flow.then and flow.now)
+    def stayed(self) -> list[Flow]:
+        """Return the flows of clients whose persona stayed, the largest first."""
+        return _largest_first(flow for flow in self.flows if flow.then == flow.now)
+
+    @property
+    def came(self) -> list[Flow]:
+        """Return the flows of clients who are in the snapshot served only, the largest first."""
+        return _largest_first(flow for flow in self.flows if not flow.then)
+
+    @property
+    def left(self) -> list[Flow]:
+        """Return the flows of clients who are in the other snapshot only, the largest first."""
+        return _largest_first(flow for flow in self.flows if not flow.now)
 
 
-def changes(then: Snapshot, now: Snapshot) -> Changes:
-    """Compare two snapshots, in time and memory that do not keep requests waiting."""
+def _largest_first(flows: Iterable[Flow]) -> list[Flow]:
+    return sorted(flows, key=lambda flow: -flow.clients)
+
+
+def changes(then: Snapshot, now: Snapshot, others: Iterable[str]) -> Changes:
+    """Compare two snapshots of several, in time and memory that do not keep requests waiting."""
     names_then, names_now = ([persona["name"] for persona in snapshot.personas] for snapshot in (then, now))
-    return Changes(then.id, then.as_of, tuple(flows(then.lookup, names_then, now.lookup, names_now)))
+    return Changes(then.id, then.as_of, tuple(flows(then.lookup, names_then, now.lookup, names_now)), tuple(others))
 
 
 def flows(then: Lookup, names_then: Sequence[str], now: Lookup, names_now: Sequence[str]) -> Iterator[Flow]:

@@ -6,7 +6,6 @@ from flask import Response, request
 
 from service.answer_schemas import Changed
 from service.answering import Answering
-from service.comparisons import Comparisons
 from service.documented import documented, parameter
 from service.parameters import parsed_with
 
@@ -16,16 +15,15 @@ WITH = parameter("with", "query", "Another snapshot in the store than the one be
 class ChangesViews:
     """What has changed since another snapshot."""
 
-    def __init__(self, answering: Answering, comparisons: Comparisons) -> None:
+    def __init__(self, answering: Answering) -> None:
         self._answering = answering
-        self._comparisons = comparisons
 
     @documented(Changed, problems=(404, 409, 503), parameters=(WITH,), kept=True)
     def changes(self) -> Response:
         """Tell how many clients went from which persona to which since another snapshot, and their money."""
         other = parsed_with(request.args)
         snapshot = self._answering.snapshot()
-        found = self._comparisons.of(snapshot, other)
+        found = self._answering.changes(snapshot, other)
         answer = {
             "other": {"snapshot": found.other, "as_of": found.other_as_of.isoformat()},
             "flows": [asdict(flow) for flow in found.flows],

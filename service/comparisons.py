@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
@@ -78,8 +78,12 @@ class Comparisons:
 
     def _compared(self, served: Snapshot, other: str | None) -> Changes:
         try:
-            before = previous(self._source, served) if other is None else _known(self._source, served, other)
-            return changes(self._read(before, served), served)
+            others = [snapshot_id for snapshot_id in reversed(self._source.ids()) if snapshot_id != served.id]
+            if other is None:
+                other = _previous(self._source, others, served)
+            elif other not in others:
+                raise UnknownSnapshotError
+            return changes(self._read(other, served), served, others)
         except UnreachableError as error:
             self._log.event("warning", "store unreachable", store=self._source.url, reason=str(error))
             raise StoreUnreachableError from error
@@ -92,22 +96,16 @@ class Comparisons:
             raise DamagedSnapshotError(snapshot_id) from error
 
 
-def _known(source: Source, served: Snapshot, other: str) -> str:
-    if other == served.id or other not in source.ids():
-        raise UnknownSnapshotError
-    return other
-
-
-def previous(source: Source, served: Snapshot) -> str:
-    """Return the id of the snapshot before the one served, or raise the problem that there is none.
+def _previous(source: Source, others: Sequence[str], served: Snapshot) -> str:
+    """Return the one of the others that is before the one served, or raise the problem that there is none.
 
     It is the one with the latest as-of date before; of several, the one created last. Without any it is the one with
     the same as-of date that was created last before it.
     """
-    others = [(snapshot_id[: len("2020-04-30")], snapshot_id) for snapshot_id in source.ids()]
     as_of = served.as_of.isoformat()
-    latest = max((date for date, _ in others if date < as_of), default=as_of)
-    created = {snapshot_id: _created_at(source, snapshot_id) for date, snapshot_id in others if date == latest}
+    dated = [(snapshot_id[: len(as_of)], snapshot_id) for snapshot_id in others]
+    latest = max((date for date, _ in dated if date < as_of), default=as_of)
+    created = {snapshot_id: _created_at(source, snapshot_id) for date, snapshot_id in dated if date == latest}
     if latest == as_of:
         own = served.manifest["created_at"], served.id
         created = {snapshot_id: at for snapshot_id, at in created.items() if (at, snapshot_id) < own}

@@ -23,7 +23,7 @@ class Routes:
         self._guard = guard
         self._answering = Answering(provider, settings, clock)
         clients = ClientViews(self._answering, settings.max_batch)
-        changes = ChangesViews(self._answering, provider.comparisons)
+        changes = ChangesViews(self._answering)
         snapshots = SnapshotViews(self._answering, needs_keys=bool(guard))
         self._routes = (
             Route("/segment/<user_id>", clients.segment, "lookup"),

@@ -25,7 +25,8 @@ from segmentation.errors import MenagerieError
 from segmentation.progress import SILENT
 from segmentation.s3 import Bucket
 from segmentation.simulate import Shop, simulate
-from service.comparisons import previous
+from service.comparisons import Comparisons
+from service.log import JsonLog
 from service.s3_source import S3Source
 from service.settings import read_settings
 
@@ -78,7 +79,9 @@ def service(stack: Deployed, folder: Path) -> bool:
     if found is None:
         return False
     served = source.read(found[0])
-    return source.read(previous(source, served), served.id).id != served.id
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("service.comparisons._PATIENCE_S", 60.0)
+        return Comparisons(source, JsonLog("error")).of(served).other != served.id
 
 
 def batch(stack: Deployed, folder: Path, patch: pytest.MonkeyPatch) -> None:
