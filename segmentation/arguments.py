@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     snapshots_command.add_arguments(add("snapshots", "list, show, verify, serve or roll back snapshots"))
     _personas_arguments(add("personas", "show the personas of the snapshot that is served"))
     _export_arguments(add("export", "write an audience: the clients of one persona"))
+    _report_arguments(add("report", "make the report of a published snapshot anew, as a page or as pictures"))
     simulate_command.add_arguments(
         add("simulate", "make a shop that never was, in the raw format, with known behaviours")
     )
@@ -100,6 +101,16 @@ def _export_arguments(one: argparse.ArgumentParser) -> None:
     one.add_argument("--persona", required=True, choices=PERSONA_NAMES, help="whom to export")
     one.add_argument("--format", choices=("csv", "ndjson", "parquet"), default="csv", help="(default: %(default)s)")
     one.add_argument("--out", metavar="FILE", help="where to, a file or an s3:// URL (default: standard output)")
+
+
+def _report_arguments(one: argparse.ArgumentParser) -> None:
+    one.add_argument("id", nargs="?", help="which snapshot (default: the one served)")
+    _store(one)
+    one.add_argument(
+        "--out", metavar="FILE", help="where the page goes, a file or an s3:// URL (default: standard output)"
+    )
+    one.add_argument("--png", type=_path, metavar="DIR", help="write the pictures as PNG files into this folder")
+    _language(one, "of the pictures")
 
 
 def _events(one: argparse.ArgumentParser, text: str) -> None:
@@ -189,5 +200,5 @@ def _timezone(one: argparse.ArgumentParser) -> None:
     )
 
 
-def _language(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--lang", choices=LANGUAGES, default="en", help="of what is printed (default: %(default)s)")
+def _language(one: argparse.ArgumentParser, of: str = "of what is printed") -> None:
+    one.add_argument("--lang", choices=LANGUAGES, default="en", help=f"{of} (default: %(default)s)")

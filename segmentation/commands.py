@@ -3,17 +3,17 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from segmentation import audience, closing, pipeline, run_command, snapshots_command
+from segmentation import audience, closing, pipeline, report_command, run_command, snapshots_command
 from segmentation.assign import assign_file
 from segmentation.catalog import verified
+from segmentation.delivery import delivered
 from segmentation.errors import BadInputError, WrongUsageError
 from segmentation.features import read_clients, write_clients
 from segmentation.fit import fit as fit_model
@@ -21,7 +21,6 @@ from segmentation.ingest import ingest as ingest_files
 from segmentation.lookup import SEGMENT_SCHEMA
 from segmentation.model.files import dump, load
 from segmentation.progress import reporter
-from segmentation.s3 import SCHEME, Bucket
 from segmentation.scratch import scratch
 from segmentation.simulate import cli as simulate_command
 from segmentation.snapshot import publish_over
@@ -114,27 +113,10 @@ def export(args: argparse.Namespace) -> int:
             raise WrongUsageError("Parquet needs a file to go to: name it with --out.")
         audience.write(clients, args.persona, args.format, sys.stdout.buffer)
         return 0
-    with _delivered(args.out) as draft, draft.open("wb") as file:
+    with delivered(args.out) as draft, draft.open("wb") as file:
         written = audience.write(clients, args.persona, args.format, file)
     print(f"{number(written, 'en')} clients: {args.out}")
     return 0
-
-
-@contextmanager
-def _delivered(out: str) -> Iterator[Path]:
-    """Give a file to write, and put it at a path or an `s3://` URL once it is whole."""
-    if out.startswith(SCHEME):
-        above, _, name = out.rpartition("/")
-        bucket = Bucket(above)
-        with scratch() as folder:
-            yield folder / "audience"
-            bucket.upload(folder / "audience", name)
-        return
-    target = Path(out)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.tmp")
-    yield draft
-    draft.replace(target)
 
 
 def _model_files(folder: Path) -> dict[str, bytes]:
@@ -154,6 +136,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "snapshots": snapshots_command.run,
     "personas": personas,
     "export": export,
+    "report": report_command.run,
     "simulate": simulate_command.run,
 }
 """What the command line can do, by name."""

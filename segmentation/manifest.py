@@ -15,7 +15,7 @@ FORMAT = 1
 """Raised by one when a reader of the format before could no longer read a snapshot."""
 
 MANIFEST_NAME = "manifest.json"
-_LIBRARIES = ("duckdb", "ibis-framework", "numpy", "pyarrow", "scikit-learn", "scipy")
+_LIBRARIES = ("duckdb", "ibis-framework", "numpy", "plotly", "pyarrow", "scikit-learn", "scipy")
 _HASH_CHARACTERS = 12
 
 

@@ -1,5 +1,6 @@
 """The whole story: a shop's events in, a published snapshot out."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,10 +16,11 @@ from segmentation.errors import QualityGateError
 from segmentation.features import read_clients, read_origin, write_clients
 from segmentation.fit import fit
 from segmentation.ingest import Ingested, account
+from segmentation.manifest import canonical
 from segmentation.model.files import dump, load
 from segmentation.portraits import portraits
 from segmentation.progress import Reporter
-from segmentation.report import report
+from segmentation.report import facts_of, report
 from segmentation.snapshot import Contents, publish_over
 from segmentation.store import open_store, told_in_a_sentence
 from segmentation.workspace import workspace
@@ -92,7 +94,9 @@ def with_origin(metrics: Mapping[str, Any], clients: Path, seed: int) -> dict[st
 def contents_of(segments: pa.Table, model_files: Mapping[str, bytes], metrics: Mapping[str, Any]) -> Contents:
     """Return what a snapshot of these segments holds."""
     as_of = date.fromisoformat(metrics["parameters"]["as_of"])
-    personas = portraits(segments, load(dict(model_files)).tree, metrics["distance_to_archetype"])
-    html = report(as_of, personas, metrics)
+    tree = load(dict(model_files)).tree
+    personas = portraits(segments, tree, metrics["distance_to_archetype"])
+    written = json.loads(canonical({"personas": personas, "metrics": metrics}))  # so that the files give the same page
+    html = report(facts_of(as_of, **written, tree=tree, segments=segments, seed=metrics["parameters"]["seed"]))
     counts = {"events": metrics["events"]["kept"]}
     return Contents(as_of, segments, model_files, personas, metrics, html, metrics["parameters"], counts)

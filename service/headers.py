@@ -75,7 +75,8 @@ class _Inline(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.attributes |= {value or "" for name, value in attrs if name == "style"}
-        self._into = {"script": self.scripts, "style": self.styles}.get(tag)
+        is_data = tag == "script" and ("type", "application/json") in attrs  # which is never run
+        self._into = None if is_data else {"script": self.scripts, "style": self.styles}.get(tag)
         if self._into is not None:
             self._into.append("")
 

@@ -1,0 +1,79 @@
+"use strict";
+{
+  // Under a strict policy a style may not be set as text; Plotly does that for <b> in a label.
+  const setAttribute = Element.prototype.setAttribute;
+  Element.prototype.setAttribute = function (name, value) {
+    if (name === "style") this.style.cssText = value;
+    else setAttribute.call(this, name, value);
+  };
+
+  const data = (name) => JSON.parse(document.getElementById(`data-${name}`).textContent);
+  const templates = data("templates");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const charts = [...document.querySelectorAll(".chart")];
+  const drawn = new Set();
+  const PAPER_WIDTH = 680; // A4 between its margins, in CSS pixels
+  const CONFIG = { displaylogo: false, displayModeBar: false, responsive: true, scrollZoom: false };
+
+  const isSolid = (figure) => figure.data.some((trace) => trace.type === "scatter3d");
+  const hasWebgl = () => Boolean(document.createElement("canvas").getContext("webgl2"));
+
+  const draw = (chart, forPaper = false) => {
+    const figure = data(chart.dataset.name);
+    const solid = isSolid(figure);
+    if (solid && !hasWebgl()) {
+      chart.removeAttribute("role");
+      chart.removeAttribute("aria-label");
+      chart.style.minHeight = "";
+      chart.textContent = chart.dataset.noWebgl;
+      return null;
+    }
+    drawn.add(chart);
+    const layout = { ...figure.layout, template: templates[dark.matches && !forPaper ? "dark" : "light"] };
+    if (forPaper) layout.width = PAPER_WIDTH;
+    if (!solid) layout.dragmode = false; // so that a finger scrolls the page
+    return Plotly.react(chart, figure.data, layout, CONFIG);
+  };
+
+  // A chart is drawn when it comes near; one in the language that is hidden never does.
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries.filter((entry) => entry.isIntersecting)) {
+        near.unobserve(entry.target);
+        draw(entry.target);
+      }
+    },
+    { rootMargin: "600px" },
+  );
+  for (const chart of charts) {
+    chart.style.minHeight = `${chart.dataset.height}px`;
+    near.observe(chart);
+  }
+  dark.addEventListener("change", () => drawn.forEach((chart) => draw(chart)));
+
+  const folded = [];
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll("details:not([open])")) {
+      details.open = true;
+      folded.push(details);
+    }
+    for (const chart of charts) if (chart.offsetParent) draw(chart, true);
+  });
+  addEventListener("afterprint", () => {
+    for (const details of folded.splice(0)) details.open = false;
+    drawn.forEach((chart) => draw(chart));
+  });
+
+  const tellLanguage = () => {
+    const shown = document.getElementById(location.hash.slice(1).split("-")[0]) ?? document.querySelector(".report");
+    document.documentElement.lang = shown.lang;
+    document.title = shown.querySelector("h1").textContent;
+    for (const link of document.querySelectorAll(".languages a")) {
+      if (link.lang === shown.lang) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  };
+  addEventListener("hashchange", tellLanguage);
+  if (!location.hash && navigator.language.startsWith("fr")) location.replace("#fr");
+  tellLanguage();
+}

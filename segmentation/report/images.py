@@ -1,0 +1,38 @@
+"""The pictures of the report as files, drawn by an installed Chromium (or Chrome) through kaleido."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from segmentation.errors import WrongUsageError
+from segmentation.report.facts import Facts
+from segmentation.report.pictures import PICTURES, Picture
+
+WIDTH, SCALE = 1000, 2
+"""In CSS pixels, and image pixels in each of them, so that print is sharp, too."""
+_NO_KALEIDO = "Pictures as files need kaleido: install requirements-pictures.txt of the project with pip."
+_NO_BROWSER = "Pictures as files need Chromium or Chrome: install one, or name it in the variable BROWSER_PATH."
+
+
+def write_images(facts: Facts, folder: Path, language: str) -> list[Path]:
+    """Write each picture as a PNG on white into `folder`, and return the files.
+
+    Raises WrongUsageError when kaleido or the browser is not there.
+    """
+    try:
+        kaleido, missing = import_module("kaleido"), import_module("choreographer.errors")
+    except ImportError as error:
+        raise WrongUsageError(_NO_KALEIDO) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    images = [_image(picture, facts, folder, language) for picture in PICTURES]
+    try:
+        kaleido.write_fig_from_object_sync(images, kopts={"mathjax": False})  # which it would fetch
+    except (missing.ChromeNotFoundError, missing.BrowserFailedError, missing.BrowserDepsError) as error:
+        raise WrongUsageError(_NO_BROWSER) from error
+    return [image["path"] for image in images]
+
+
+def _image(picture: Picture, facts: Facts, folder: Path, language: str) -> dict[str, Any]:
+    figure = picture.figure(facts, language).update_layout(paper_bgcolor="#ffffff")
+    size = {"width": WIDTH, "height": figure.layout.height, "scale": SCALE}
+    return {"fig": figure, "path": folder / f"{picture.name}.png", "opts": {"format": "png", **size}}

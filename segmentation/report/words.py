@@ -1,0 +1,197 @@
+"""What the report says beside its pictures, by language."""
+
+import re
+from datetime import date
+from typing import Any
+
+from segmentation.words import number
+
+Words = dict[str, Any]
+
+WORDS: dict[str, Words] = {
+    "en": {
+        "language": "English",
+        "title": "Customer personas as of {}",
+        "day": "{day} {month} {year}",
+        "months": "January February March April May June July August September October November December",
+        "contents": "On this page",
+        "personas": "The seven personas",
+        "pictures": "The pictures",
+        "trust": "How far to trust this",
+        "facts": "Facts of the run",
+        "no_script": "The {} pictures need JavaScript, which is off here; what each shows is said below its title.",
+        "no_webgl": "This browser cannot draw in three dimensions (it has no WebGL), so this picture is missing.",
+        "bought": "In the 7 months to {day}, {clients} clients bought for {revenue} in all.",
+        "typical": "The client in the middle bought {items} for {value}, the last time {days} days ago.",
+        "items": ("{} item", "{} items"),
+        "most_revenue": "{label} brings the most: {revenue} of the revenue from {clients} of the clients.",
+        "most_clients": "The most frequent persona is {label}: {clients} of the clients with {revenue} of the revenue.",
+        "most_of_both": "{label} is both the most frequent persona and the one that brings the most: {clients} of the "
+        "clients with {revenue} of the revenue.",
+        "of_clients": "of the clients ({})",
+        "of_revenue": "of the revenue",
+        "tiles": (
+            ("days_since_last_purchase", "days since the last purchase"),
+            ("count_products_7m", "items bought in 7 months"),
+            ("total_purchase_value", "spent in 7 months"),
+        ),
+        "half": "half: {}",
+        "brands": "Favourite brands",
+        "categories": "Favourite categories",
+        "unknown": "none known",
+        "active": "When active",
+        "strong": "{} mostly {}",
+        "semicolon": "; ",
+        "flat_time": "no time of day stands out (at most {}, {})",
+        "flat_day": "no day stands out (at most {}, {})",
+        "times": {
+            "morning": "in the morning",
+            "afternoon": "in the afternoon",
+            "evening": "in the evening",
+            "night": "at night",
+        },
+        "days": {
+            "monday": "on Mondays",
+            "tuesday": "on Tuesdays",
+            "wednesday": "on Wednesdays",
+            "thursday": "on Thursdays",
+            "friday": "on Fridays",
+            "saturday": "on Saturdays",
+            "sunday": "on Sundays",
+        },
+        "advice": "What to do",
+        "rule": "A client is {article} {persona} with",
+        "or": "or",
+        "more_rules": ("{} more case", "{} more cases"),
+        "repeats": "The rules repeat the statistical grouping for {accuracy} of {clients} clients that they had not "
+        "seen (naming the largest group every time: {baseline}); that is no measure of how well a campaign works.",
+        "hardest": "The hardest to tell is {label}: the rules find {recall} of its clients, and are right in "
+        "{precision} of the cases in which they name it.",
+        "stable": "Grouping {count} other samples of the same clients gives nearly the same groups (agreement {mean} "
+        "of 1).",
+        "unstable": "Grouping {count} other samples of the same clients gives rather different groups (agreement "
+        "{mean} of 1): take the borders between personas with care.",
+        "agreement": "Of all clients, {} get the persona of their statistical group; for the others a rule that can "
+        "be told decides.",
+        "as_of": "As-of date",
+        "clients": "Clients",
+        "rows": "Rows read",
+        "kept": "Events kept",
+        "duplicates": "Exact duplicates dropped",
+        "rejected": "Rows rejected",
+        "none": "none",
+        "gaps": "Days with suspiciously few events",
+        "more_gaps": "{} and {} more",
+        "windows": "Windows, in months",
+        "timezone": "Time zone of hours and days",
+        "seed": "Seed",
+        "groups": "Statistical groups",
+        "leaves": "Cases told apart by the rules",
+        "currency": "Amounts are in the shop’s currency; the figures of a persona are those of its client in the "
+        "middle (median), and “half” is the range of its middle half.",
+    },
+    "fr": {
+        "language": "Français",
+        "title": "Personas clients au {}",
+        "day": "{day} {month} {year}",
+        "months": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+        "contents": "Sur cette page",
+        "personas": "Les sept personas",
+        "pictures": "Les graphiques",
+        "trust": "Jusqu’où s’y fier",
+        "facts": "Données du calcul",
+        "no_script": "Les {} graphiques ont besoin de JavaScript, désactivé ici ; ce que montre chacun est dit sous "
+        "son titre.",
+        "no_webgl": "Ce navigateur ne sait pas dessiner en trois dimensions (il n’a pas WebGL) : ce graphique manque "
+        "donc.",
+        "bought": "Au cours des 7 mois jusqu’au {day}, {clients} clients ont acheté pour {revenue} au total.",
+        "typical": "Le client médian a acheté {items} pour {value}, la dernière fois il y a {days} jours.",
+        "items": ("{} article", "{} articles"),
+        "most_revenue": "{label} rapporte le plus : {revenue} du chiffre d’affaires avec {clients} des clients.",
+        "most_clients": "Le persona le plus fréquent est {label} : {clients} des clients avec {revenue} du chiffre "
+        "d’affaires.",
+        "most_of_both": "{label} est à la fois le persona le plus fréquent et celui qui rapporte le plus : {clients} "
+        "des clients avec {revenue} du chiffre d’affaires.",
+        "of_clients": "des clients ({})",
+        "of_revenue": "du chiffre d’affaires",
+        "tiles": (
+            ("days_since_last_purchase", "jours depuis le dernier achat"),
+            ("count_products_7m", "articles achetés en 7 mois"),
+            ("total_purchase_value", "dépensés en 7 mois"),
+        ),
+        "half": "moitié : {}",
+        "brands": "Marques préférées",
+        "categories": "Catégories préférées",
+        "unknown": "aucune connue",
+        "active": "Quand actifs",
+        "strong": "{} surtout {}",
+        "semicolon": " ; ",
+        "flat_time": "aucun moment ne se détache (au plus {}, {})",
+        "flat_day": "aucun jour ne se détache (au plus {}, {})",
+        "times": {
+            "morning": "le matin",
+            "afternoon": "l’après-midi",
+            "evening": "le soir",
+            "night": "la nuit",
+        },
+        "days": {
+            "monday": "le lundi",
+            "tuesday": "le mardi",
+            "wednesday": "le mercredi",
+            "thursday": "le jeudi",
+            "friday": "le vendredi",
+            "saturday": "le samedi",
+            "sunday": "le dimanche",
+        },
+        "advice": "Que faire",
+        "rule": "Un client est « {persona} » avec",
+        "or": "ou",
+        "more_rules": ("{} autre cas", "{} autres cas"),
+        "repeats": "Les règles reproduisent le regroupement statistique pour {accuracy} de {clients} clients qu’elles "
+        "n’avaient pas vus (en nommant toujours le plus grand groupe : {baseline}) ; cela ne mesure pas l’efficacité "
+        "d’une campagne.",
+        "hardest": "Le plus difficile à reconnaître est {label} : les règles trouvent {recall} de ses clients et ont "
+        "raison dans {precision} des cas où elles le nomment.",
+        "stable": "Regrouper {count} autres échantillons des mêmes clients donne presque les mêmes groupes (accord de "
+        "{mean} sur 1).",
+        "unstable": "Regrouper {count} autres échantillons des mêmes clients donne des groupes assez différents "
+        "(accord de {mean} sur 1) : les frontières entre personas sont à prendre avec prudence.",
+        "agreement": "Parmi tous les clients, {} reçoivent le persona de leur groupe statistique ; pour les autres, "
+        "c’est une règle énonçable qui décide.",
+        "as_of": "Date de référence",
+        "clients": "Clients",
+        "rows": "Lignes lues",
+        "kept": "Événements retenus",
+        "duplicates": "Doublons exacts écartés",
+        "rejected": "Lignes rejetées",
+        "none": "aucun",
+        "gaps": "Jours avec étonnamment peu d’événements",
+        "more_gaps": "{} et {} autres",
+        "windows": "Fenêtres, en mois",
+        "timezone": "Fuseau des heures et des jours",
+        "seed": "Graine",
+        "groups": "Groupes statistiques",
+        "leaves": "Cas distingués par les règles",
+        "currency": "Les montants sont dans la monnaie de la boutique ; les chiffres d’un persona sont ceux de son "
+        "client médian, et « moitié » est l’étendue de sa moitié centrale.",
+    },
+}
+"""The sentences and labels of the report; pictures have their own."""
+
+
+def said_day(day: date, language: str) -> str:
+    """Write a day as people do: 30 April 2020."""
+    said = WORDS[language]
+    return str(said["day"].format(day=day.day, month=said["months"].split()[day.month - 1], year=day.year))
+
+
+def counted(phrases: tuple[str, str], count: float, language: str) -> str:
+    """Return the phrase for one or for several, with the number in it."""
+    return phrases[count > 1].format(number(count, language))
+
+
+def typeset(text: str, language: str) -> str:
+    """Put spaces that do not break before per cent signs, and where French has them around its punctuation."""
+    if language == "fr":
+        text = re.sub("« | (?=[;!?»])", lambda found: found[0].replace(" ", "\N{NARROW NO-BREAK SPACE}"), text)
+    return re.sub(" (?=[:%])" if language == "fr" else " (?=%)", "\N{NO-BREAK SPACE}", text)
