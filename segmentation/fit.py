@@ -63,7 +63,8 @@ def _fit(clients: pa.Table, rng: np.random.Generator, reporter: Reporter) -> Fit
         seen, held_out = _split(personas, rng)
         tree, validation = fit_tree(X[seen], personas[seen], rng)
     with reporter.step("Evaluating"):
-        answers = tree.persona[tree.apply(X)]
+        leaves = tree.apply(X)
+        answers = tree.persona[leaves]
         metrics = {
             "clients": len(X),
             "everyone": profile(clients),
@@ -72,7 +73,11 @@ def _fit(clients: pa.Table, rng: np.random.Generator, reporter: Reporter) -> Fit
             "clusters": _cluster_metrics(naming, labels),
             "distance_to_archetype": dict(zip(PERSONA_NAMES, naming.fit.tolist(), strict=True)),
             "stability": stability(points, centres, rng),
-            "tree": {"leaves": len(tree.leaves), "validation": validation},
+            "tree": {
+                "leaves": len(tree.leaves),
+                "clients_by_leaf": np.bincount(leaves, minlength=len(tree.feature))[tree.leaves].tolist(),
+                "validation": validation,
+            },
             "held_out": evaluate_tree(tree, X[held_out], personas[held_out]),
             "agreement": float((answers == personas).mean()),
             "explanation_cost": explanation_cost(points, labels, answers, naming.persona_of_cluster),

@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 from segmentation.report.facts import Facts
 from segmentation.report.pictures.picture import Picture
 from segmentation.report.pictures.template import MUTED, figure
+from segmentation.report.words import typeset
 from segmentation.words import number, percent
 
 _CLIENTS = {"en": "share of clients", "fr": "part des clients"}
@@ -47,12 +48,13 @@ def _figure(facts: Facts, language: str) -> go.Figure:
 
 def _says(facts: Facts, language: str) -> str:
     best = max(facts.personas, key=lambda persona: persona["revenue_share"] / persona["share"])
-    return _SAYS[language].format(
+    sentence = _SAYS[language].format(
         label=best["label"][language],
         revenue=percent(best["revenue_share"], language),
         clients=percent(best["share"], language),
         ratio=number(best["revenue_share"] / best["share"], language, 1),
     )
+    return typeset(sentence, language)
 
 
 SHARES = Picture(

@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 from segmentation.report.facts import Facts
 from segmentation.report.pictures.picture import Picture
 from segmentation.report.pictures.template import ACCENT, MUTED, figure
+from segmentation.report.words import typeset
 from segmentation.words import number
 
 _AXES = {
@@ -16,13 +17,13 @@ _HOVER = {"en": "{} groups: {} ± {}", "fr": "{} groupes : {} ± {}"}
 _SAYS = {
     "en": (
         "The clients separate best into {best} groups ({best_mean} of 1), and these are used.",
-        "The clients separate best into {best} groups ({best_mean} of 1), but seven personas need seven groups: "
-        "{chosen} are used ({chosen_mean}).",
+        "The clients separate best into {best} groups ({best_mean} of 1), but seven personas need at least "
+        "seven: {chosen} are used ({chosen_mean}).",
     ),
     "fr": (
         "Les clients se séparent le mieux en {best} groupes ({best_mean} sur 1), et ce sont eux qui sont retenus.",
-        "Les clients se séparent le mieux en {best} groupes ({best_mean} sur 1), mais il en faut sept pour sept "
-        "personas : {chosen} sont retenus ({chosen_mean}).",
+        "Les clients se séparent le mieux en {best} groupes ({best_mean} sur 1), mais il en faut au moins "
+        "sept pour sept personas : {chosen} sont retenus ({chosen_mean}).",
     ),
 }
 
@@ -34,12 +35,12 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     line = go.Scatter(
         x=[s["k"] for s in curve],
         y=means,
-        error_y={"type": "data", "array": errors, "thickness": 1.5},
+        error_y={"type": "data", "array": errors, "thickness": 2, "width": 8},
         mode="lines+markers",
         line={"color": MUTED, "width": 2},
         marker={
             "color": [ACCENT if s["k"] == chosen else MUTED for s in curve],
-            "size": [15 if s["k"] == chosen else 8 for s in curve],
+            "size": [15 if s["k"] == chosen else 5 for s in curve],
             "opacity": 1,
         },
         text=[_HOVER[language].format(s["k"], *(number(s[n], language, 3) for n in _FIGURES)) for s in curve],
@@ -56,11 +57,21 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     for s in curve:
         if s["k"] in marks:
             text = marks[s["k"]][language].format(s["k"])
-            drawn.add_annotation(x=s["k"], y=s["mean"] + s["standard_error"], text=text, ay=-34, ax=0)
+            y = s["mean"] + s["standard_error"]
+            drawn.add_annotation(
+                x=s["k"], y=y, text=text, showarrow=False, yshift=20, xanchor=_side(s["k"], best, chosen)
+            )
     return drawn
 
 
 _FIGURES = ("mean", "standard_error")
+
+
+def _side(k: int, best: int, chosen: int) -> str:
+    """Keep the words on two neighbouring numbers out of each other's way."""
+    if not 0 < abs(best - chosen) <= 2:
+        return "center"
+    return "right" if k == min(best, chosen) else "left"
 
 
 def _says(facts: Facts, language: str) -> str:
@@ -68,12 +79,13 @@ def _says(facts: Facts, language: str) -> str:
     means = {s["k"]: number(s["mean"], language, 2) for s in silhouette["by_k"]}
     best, chosen = silhouette["best_k"], silhouette["chosen_k"]
     sentence = _SAYS[language][best != chosen]
-    return sentence.format(best=best, best_mean=means[best], chosen=chosen, chosen_mean=means[chosen])
+    said = sentence.format(best=best, best_mean=means[best], chosen=chosen, chosen_mean=means[chosen])
+    return typeset(said, language)
 
 
 SILHOUETTE = Picture(
     "silhouette",
-    {"en": "How many groups there are", "fr": "Combien de groupes il y a"},
+    {"en": "How many groups", "fr": "Combien de groupes"},
     _figure,
     _says,
 )

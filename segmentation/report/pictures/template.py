@@ -19,9 +19,10 @@ def _template(ink: str, soft: str, grid: str, paper: str) -> go.layout.Template:
         "gridcolor": grid,
         "zerolinecolor": grid,
         "linecolor": soft,
-        "tickcolor": grid,
+        "ticks": "outside",
+        "tickcolor": "rgba(0,0,0,0)",
         "automargin": True,
-        "title": {"standoff": 12},
+        "title": {"standoff": 12, "font": {"size": 13}},
     }
     layout: dict[str, Any] = {
         "font": {"family": FONT, "size": 14, "color": ink},
@@ -41,7 +42,8 @@ def _template(ink: str, soft: str, grid: str, paper: str) -> go.layout.Template:
             "sequential": [[0, paper], [1, "#1f6f8b"]],
         },
     }
-    return go.layout.Template(layout=layout)
+    # By itself a heat map takes a colour scale of Plotly's, and not that of the layout.
+    return go.layout.Template(layout=layout, data={"heatmap": [{"autocolorscale": True}]})
 
 
 _SCENE_AXES = ("xaxis", "yaxis", "zaxis")
@@ -52,9 +54,14 @@ TEMPLATES: dict[str, dict[str, Any]] = {
 """The templates by colour scheme, as plain data."""
 
 
-def figure(traces: list[Any], language: str, **layout: Any) -> go.Figure:
-    """Return a figure of these traces in the house's look; `layout` is Plotly's, beyond the template."""
+def figure(traces: list[Any], language: str, narrowest: int = 320, **layout: Any) -> go.Figure:
+    """Return a figure of these traces in the house's look; `layout` is Plotly's, beyond the template.
+
+    Below `narrowest` pixels it is no longer readable: `layout.meta` tells so, that the page scrolls it sideways.
+    """
     return go.Figure(
         traces,
-        go.Layout(template=TEMPLATES["light"], separators=SEPARATORS[language], **layout),
+        go.Layout(
+            template=TEMPLATES["light"], separators=SEPARATORS[language], meta={"narrowest": narrowest}, **layout
+        ),
     )
