@@ -60,7 +60,7 @@ def _article(facts: Facts, language: str, heights: Mapping[str, int]) -> Markup:
             summary=summary(facts, language),
             cards=cards(facts.personas, language),
             rules_shown=RULES_SHOWN,
-            pictures=[(p.name, p.title[language], p.says(facts, language)) for p in PICTURES],
+            pictures=[(p.name, p.title[language], p.says(facts, language), p.readable_px) for p in PICTURES],
             heights=heights,
             trust=trust(facts, language),
             particulars=particulars(facts, language),

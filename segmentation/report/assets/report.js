@@ -18,6 +18,14 @@
   const isSolid = (figure) => figure.data.some((trace) => trace.type === "scatter3d");
   const hasWebgl = () => Boolean(document.createElement("canvas").getContext("webgl2"));
 
+  const stepBack = (layout, width) => {
+    // On a phone the scene is seen from further away, so that all of it is.
+    const times = Math.max(1, Math.sqrt(560 / width));
+    const { x, y, z } = layout.scene.camera.eye;
+    layout.scene = { ...layout.scene, camera: { ...layout.scene.camera, eye: { x: x * times, y: y * times, z: z * times } } };
+    layout.height = Math.min(layout.height, Math.max(360, width));
+  };
+
   const draw = (chart, forPaper = false) => {
     const figure = data(chart.dataset.name);
     const solid = isSolid(figure);
@@ -31,7 +39,9 @@
     drawn.add(chart);
     const layout = { ...figure.layout, template: templates[dark.matches && !forPaper ? "dark" : "light"] };
     if (forPaper) layout.width = PAPER_WIDTH;
-    if (!solid) layout.dragmode = false; // so that a finger scrolls the page
+    if (solid) stepBack(layout, chart.clientWidth);
+    else layout.dragmode = false; // so that a finger scrolls the page
+    chart.style.minHeight = `${layout.height}px`;
     return Plotly.react(chart, figure.data, layout, CONFIG);
   };
 
@@ -47,6 +57,8 @@
   );
   for (const chart of charts) {
     chart.style.minHeight = `${chart.dataset.height}px`;
+    chart.style.minWidth = `${chart.dataset.readable}px`;
+    if (chart.parentElement.scrollWidth > chart.parentElement.clientWidth) chart.parentElement.tabIndex = 0;
     near.observe(chart);
   }
   dark.addEventListener("change", () => drawn.forEach((chart) => draw(chart)));

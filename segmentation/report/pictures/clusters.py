@@ -106,4 +106,5 @@ CLUSTERS = Picture(
     {"en": "How the groups got their personas", "fr": "Comment les groupes ont reçu leur persona"},
     _figure,
     _says,
+    readable_px=680,
 )

@@ -79,4 +79,5 @@ CONFUSION = Picture(
     {"en": "Where the rules and the grouping differ", "fr": "Où les règles et le regroupement diffèrent"},
     _figure,
     _says,
+    readable_px=640,
 )

@@ -98,4 +98,5 @@ PROFILES = Picture(
     {"en": "The personas side by side", "fr": "Les personas côte à côte"},
     _figure,
     _says,
+    readable_px=640,
 )

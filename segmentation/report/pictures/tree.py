@@ -170,4 +170,5 @@ TREE = Picture(
     {"en": "The rules as a tree", "fr": "Les règles sous forme d’arbre"},
     _figure,
     _says,
+    readable_px=800,
 )
