@@ -1,0 +1,86 @@
+"""`segmentation report`: the page of a published snapshot made anew, and its pictures as files."""
+
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from plotly.offline import get_plotlyjs
+from shared_data import missing
+from snapshots import publish_small
+
+from segmentation.cli import main
+from segmentation.report.images import SCALE, WIDTH
+from segmentation.report.pictures import PICTURES
+
+
+def folder_of(store: Path) -> Path:
+    return store / "snapshots" / (store / "snapshots" / "CURRENT").read_text().strip()
+
+
+def published(store: Path) -> bytes:
+    return (folder_of(store) / "report" / "index.html").read_bytes()
+
+
+def test_the_page_made_anew_is_the_one_published(sample_store: Path, tmp_path: Path) -> None:
+    assert main(["report", "--store", str(sample_store), "--out", str(tmp_path / "sub" / "r.html")]) == 0
+    assert (tmp_path / "sub" / "r.html").read_bytes() == published(sample_store)
+
+
+def test_it_goes_to_standard_output_and_may_be_of_a_snapshot_no_longer_served(sample_store: Path) -> None:
+    (before,) = set((sample_store / "snapshots").glob("2*")) - {folder_of(sample_store)}
+    command = [sys.executable, "-m", "segmentation", "report", before.name, "--store", str(sample_store)]
+    said = subprocess.run(command, check=True, capture_output=True).stdout
+    assert said == (before / "report" / "index.html").read_bytes()
+
+
+def test_a_snapshot_of_an_earlier_version_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    snapshot_id = publish_small(tmp_path)
+    assert main(["report", "--store", str(tmp_path)]) == 3
+    told = capsys.readouterr().err
+    assert told.startswith(f"segmentation: Snapshot {snapshot_id} was published by an earlier version")
+
+
+def test_a_report_names_no_client(sample_store: Path) -> None:
+    own = published(sample_store).decode().replace(get_plotlyjs(), "")
+    users = pq.read_table(folder_of(sample_store) / "clients.parquet", columns=["user_id"])["user_id"].to_pylist()
+    assert not [user for user in users if str(user) in own]
+
+
+def png(store: Path, folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "segmentation", "report", "--store", str(store), "--png", str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
+
+
+def test_each_picture_becomes_a_file(sample_store: Path, tmp_path: Path) -> None:
+    if not (shutil.which("chromium") or shutil.which("google-chrome")):
+        missing("there is no Chromium; install it with: apt-get install chromium")
+    done = png(sample_store, tmp_path / "png")
+    assert (done.returncode, done.stdout) == (0, f"{len(PICTURES)} pictures: {tmp_path / 'png'}\n"), done.stderr
+    files = {file.stem: file.read_bytes() for file in (tmp_path / "png").iterdir()}
+    assert files.keys() == {picture.name for picture in PICTURES}
+    for content in files.values():
+        assert content.startswith(b"\x89PNG\r\n\x1a\n")
+        assert struct.unpack(">I", content[16:20]) == (WIDTH * SCALE,)
+        assert len(content) > 10_000, "nothing is drawn"
+    assert len(set(files.values())) == len(PICTURES)
+
+
+def test_without_a_browser_the_remedy_is_told(sample_store: Path, tmp_path: Path) -> None:
+    if find_spec("kaleido") is None:
+        missing("kaleido is not here")
+    done = png(sample_store, tmp_path / "png", PATH=str(tmp_path), BROWSER_PATH=str(tmp_path / "none"))
+    told = "Pictures as files need Chromium or Chrome: install one, or name it in the variable BROWSER_PATH."
+    assert (done.returncode, done.stderr) == (2, f"segmentation: {told}\n")
+
+
+def test_without_kaleido_the_remedy_is_told(sample_store: Path, tmp_path: Path) -> None:
+    (tmp_path / "kaleido.py").write_text("raise ImportError\n")
+    done = png(sample_store, tmp_path / "png", PYTHONPATH=str(tmp_path))
+    told = "Pictures as files need kaleido: install requirements-pictures.txt of the project with pip."
+    assert (done.returncode, done.stderr) == (2, f"segmentation: {told}\n")
