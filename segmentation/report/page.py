@@ -28,13 +28,13 @@ def report(facts: Facts) -> str:
     figures = {name: picture.figure(facts, language).to_dict() for name, language, picture in _drawn()}
     for figure in figures.values():
         del figure["layout"]["template"]  # the page has it once, for its reader's colour scheme
-    heights = {name: figure["layout"]["height"] for name, figure in figures.items()}
+    layouts = {name: figure["layout"] for name, figure in figures.items()}
     plotly = get_plotlyjs()
     page = _templates().get_template("page.html")
     return page.render(
         as_of=facts.as_of,
         words=WORDS,
-        articles={language: _article(facts, language, heights) for language in LANGUAGES},
+        articles={language: _article(facts, language, layouts) for language in LANGUAGES},
         personas=facts.personas,
         data={name: _json(data) for name, data in {**figures, "templates": TEMPLATES}.items()},
         style=_asset("report.css"),
@@ -48,7 +48,7 @@ def _drawn() -> list[tuple[str, str, Picture]]:
     return [(f"{language}-{picture.name}", language, picture) for language in LANGUAGES for picture in PICTURES]
 
 
-def _article(facts: Facts, language: str, heights: Mapping[str, int]) -> Markup:
+def _article(facts: Facts, language: str, layouts: Mapping[str, Any]) -> Markup:
     said = WORDS[language]
     html = (
         _templates()
@@ -60,8 +60,8 @@ def _article(facts: Facts, language: str, heights: Mapping[str, int]) -> Markup:
             summary=summary(facts, language),
             cards=cards(facts.personas, language),
             rules_shown=RULES_SHOWN,
-            pictures=[(p.name, p.title[language], p.says(facts, language), p.readable_px) for p in PICTURES],
-            heights=heights,
+            pictures=[(p.name, p.title[language], p.says(facts, language)) for p in PICTURES],
+            layouts=layouts,
             trust=trust(facts, language),
             particulars=particulars(facts, language),
         )

@@ -57,7 +57,7 @@
   );
   for (const chart of charts) {
     chart.style.minHeight = `${chart.dataset.height}px`;
-    chart.style.minWidth = `${chart.dataset.readable}px`;
+    chart.style.minWidth = `${chart.dataset.narrowest}px`;
     if (chart.parentElement.scrollWidth > chart.parentElement.clientWidth) chart.parentElement.tabIndex = 0;
     near.observe(chart);
   }

@@ -54,7 +54,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     return figure(
         traces,
         language,
-        narrowest=760,
+        narrowest=680,
         height=150 + 46 * len(groups),
         yaxis={"autorange": "reversed"},
         legend={"y": -0.02, "yanchor": "top"},
@@ -106,5 +106,4 @@ CLUSTERS = Picture(
     {"en": "How the groups got their personas", "fr": "Comment les groupes ont reçu leur persona"},
     _figure,
     _says,
-    readable_px=680,
 )

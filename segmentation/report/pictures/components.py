@@ -94,7 +94,7 @@ def _loadings_figure(facts: Facts, language: str) -> go.Figure:
     names = INPUT_NAMES
     values = [[loading[name] for loading in loadings] for name in names]
     table = go.Heatmap(
-        x=[f"{_COMPONENT[language]} {place + 1}" for place in range(len(loadings))],
+        x=[str(place + 1) for place in range(len(loadings))],
         y=[INPUTS[name][language] for name in names],
         z=values,
         zmid=0,
@@ -102,7 +102,7 @@ def _loadings_figure(facts: Facts, language: str) -> go.Figure:
         zmax=1,
         text=[[_signed(value, language) for value in row] for row in values],
         texttemplate="%{text}",
-        hovertemplate="%{y}<br>%{x}: %{text}<extra></extra>",
+        hovertemplate=f"%{{y}}<br>{_COMPONENT[language]} %{{x}}: %{{text}}<extra></extra>",
         showscale=False,
         xgap=3,
         ygap=3,
@@ -110,8 +110,8 @@ def _loadings_figure(facts: Facts, language: str) -> go.Figure:
     return figure(
         [table],
         language,
-        height=60 + 30 * len(names),
-        xaxis={"side": "top", "showgrid": False},
+        height=80 + 30 * len(names),
+        xaxis={"title": _COMPONENT[language], "type": "category", "side": "top", "showgrid": False},
         yaxis={"autorange": "reversed", "showgrid": False},
     )
 

@@ -50,7 +50,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     return figure(
         [table],
         language,
-        narrowest=680,
+        narrowest=640,
         height=520,
         xaxis={"side": "top", "showgrid": False, "title": _AXES[language][0]},
         yaxis={"autorange": "reversed", "showgrid": False, "title": _AXES[language][1]},
@@ -79,5 +79,4 @@ CONFUSION = Picture(
     {"en": "Where the rules and the grouping differ", "fr": "Où les règles et le regroupement diffèrent"},
     _figure,
     _says,
-    readable_px=640,
 )

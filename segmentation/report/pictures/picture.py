@@ -12,12 +12,10 @@ from segmentation.report.facts import Facts
 class Picture:
     """A picture and the one sentence that says what to see in it, both drawn from the figures of the run.
 
-    `name` is also its file's name; `title` is by language; `figure` and `says` take the language. A narrower window
-    than `readable_px` scrolls the picture rather than squeeze it.
+    `name` is also its file's name; `title` is by language; `figure` and `says` take the language.
     """
 
     name: str
     title: Mapping[str, str]
     figure: Callable[[Facts, str], go.Figure]
     says: Callable[[Facts, str], str]
-    readable_px: int = 0

@@ -67,7 +67,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     return figure(
         [table],
         language,
-        narrowest=760,
+        narrowest=680,
         height=460,
         xaxis={"side": "top", "showgrid": False},
         yaxis={"autorange": "reversed", "showgrid": False},
@@ -98,5 +98,4 @@ PROFILES = Picture(
     {"en": "The personas side by side", "fr": "Les personas côte à côte"},
     _figure,
     _says,
-    readable_px=640,
 )

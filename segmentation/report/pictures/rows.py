@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from segmentation.report.facts import Facts
 from segmentation.report.pictures.picture import Picture
-from segmentation.report.pictures.template import ACCENT, MUTED, figure
+from segmentation.report.pictures.template import ACCENT, MUTED, ROOM_FOR_FIGURES, figure
 from segmentation.report.words import typeset
 from segmentation.words import number, percent
 
@@ -48,8 +48,9 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     return figure(
         [bars],
         language,
+        margin=ROOM_FOR_FIGURES,
         height=30 + 48 * len(names),
-        xaxis={"visible": False, "range": [0, max(*counts, 1) * 1.15]},
+        xaxis={"visible": False, "range": [0, max(*counts, 1)]},
         yaxis={"autorange": "reversed", "showgrid": False},
     )
 

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 
 from segmentation.report.facts import Facts
 from segmentation.report.pictures.picture import Picture
-from segmentation.report.pictures.template import MUTED, figure
+from segmentation.report.pictures.template import MUTED, ROOM_FOR_FIGURES, figure
 from segmentation.report.words import typeset
 from segmentation.words import number, percent
 
@@ -39,9 +39,10 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         bars,
         language,
         height=480,
+        margin=ROOM_FOR_FIGURES,
         barmode="group",
         yaxis={"autorange": "reversed", "showgrid": False},
-        xaxis={"visible": False, "range": [0, most * 1.15]},
+        xaxis={"visible": False, "range": [0, most]},
         legend={"traceorder": "reversed"},
     )
 

@@ -50,7 +50,12 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         [line],
         language,
         height=380,
-        xaxis={"title": _AXES[language][0], "dtick": 1, "showgrid": False},
+        xaxis={
+            "title": _AXES[language][0],
+            "dtick": 1,
+            "showgrid": False,
+            "range": [curve[0]["k"] - 0.7, curve[-1]["k"] + 0.7],
+        },
         yaxis={"title": _AXES[language][1]},
     )
     marks = {best: _BEST, chosen: _USED}

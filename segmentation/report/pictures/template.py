@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 SEPARATORS = {"en": ".,", "fr": ",\N{NARROW NO-BREAK SPACE}"}
+ROOM_FOR_FIGURES = {"l": 8, "r": 72, "t": 8, "b": 8}
+"""Margins that leave room for what is written beside the longest bar."""
 ACCENT, MUTED = "#b4531a", "#7b8a97"
 """What a picture points at, and what it is compared with."""
 
@@ -24,6 +26,13 @@ def _template(ink: str, soft: str, grid: str, paper: str) -> go.layout.Template:
         "automargin": True,
         "title": {"standoff": 12, "font": {"size": 13}},
     }
+    scene_axis = {
+        "gridcolor": grid,
+        "backgroundcolor": paper,
+        "color": ink,
+        "tickfont": {"size": 11},
+        "title": {"font": {"size": 12}},
+    }
     layout: dict[str, Any] = {
         "font": {"family": FONT, "size": 14, "color": ink},
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -36,7 +45,7 @@ def _template(ink: str, soft: str, grid: str, paper: str) -> go.layout.Template:
         "bargap": 0.3,
         "shapedefaults": {"line": {"color": soft}},
         "annotationdefaults": {"font": {"color": ink}, "arrowcolor": soft},
-        "scene": {name: {"gridcolor": grid, "backgroundcolor": paper, "color": ink} for name in _SCENE_AXES},
+        "scene": dict.fromkeys(_SCENE_AXES, scene_axis),
         "colorscale": {
             "diverging": [[0, "#b4531a"], [0.5, paper], [1, "#1f6f8b"]],
             "sequential": [[0, paper], [1, "#1f6f8b"]],

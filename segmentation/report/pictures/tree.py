@@ -43,9 +43,8 @@ _SAYS = {
     "(jusqu’à {cut}, ou davantage) ; la règle qui se trompe le plus répond « {label} », à raison pour {confidence} de "
     "ses clients.",
 }
-_ROW, _LEAF_WIDTH = 42, 280
-_LEVELS, _LEVEL = 820, (80, 110)
-"""Heights and widths in pixels: all levels together, and the least and the most for each."""
+_ROW, _LEVEL, _LEAF_WIDTH = 42, 70, 265
+"""The height of a row, and the least widths of a level and of what stands at the end, in pixels."""
 _THINNEST, _THICKEST = 1.5, 6.0
 
 
@@ -53,15 +52,14 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     nodes = lay_out(facts.tree, facts.metrics["tree"]["clients_by_leaf"])
     leaves = [node for node in nodes if facts.tree.feature[node.index] == LEAF]
     depth = max(node.depth for node in nodes)
-    level = min(max(_LEVELS / depth, _LEVEL[0]), _LEVEL[1])
     return figure(
         [_questions(facts, nodes, language), *_cuts(facts, nodes, language), _ends(facts, leaves, language)],
         language,
-        narrowest=round(level * depth) + _LEAF_WIDTH,
+        narrowest=_LEVEL * depth + _LEAF_WIDTH,
         height=_ROW * len(leaves) + 30,
         showlegend=False,
         shapes=_lines(facts, nodes),
-        xaxis={"visible": False, "range": [-0.1, depth + _LEAF_WIDTH / level]},
+        xaxis={"visible": False, "range": [-0.1, depth + _LEAF_WIDTH / _LEVEL]},
         yaxis={"visible": False, "range": [len(leaves) - 0.4, -0.6]},
     )
 
@@ -70,12 +68,12 @@ def _questions(facts: Facts, nodes: Sequence[Node], language: str) -> go.Scatter
     asking = [node for node in nodes if facts.tree.feature[node.index] != LEAF]
     names = [INPUT_NAMES[facts.tree.feature[node.index]] for node in asking]
     return go.Scatter(
-        x=[node.depth + 0.05 for node in asking],
+        x=[node.depth + 0.03 for node in asking],
         y=[node.row for node in asking],
         mode="text",
         text=[f"<b>{_ASKED[language].get(name, FEATURES[name][language])}</b>" for name in names],
         textposition="middle right",
-        textfont={"size": 12},
+        textfont={"size": 11},
         hoverinfo="skip",
     )
 
@@ -84,12 +82,12 @@ def _cuts(facts: Facts, nodes: Sequence[Node], language: str) -> list[go.Scatter
     """Write on each branch which values follow it, outside of the pair that it belongs to."""
     return [
         go.Scatter(
-            x=[node.depth - 1 + 0.05 for node in side],
+            x=[node.depth - 1 + 0.03 for node in side],
             y=[node.row + offset for node in side],
             mode="text",
             text=[_cut(facts, node, language) for node in side],
             textposition=f"{place} right",
-            textfont={"size": 12},
+            textfont={"size": 11},
             hoverinfo="skip",
         )
         for upper, place, offset in ((True, "top", -0.04), (False, "bottom", 0.08))
@@ -170,5 +168,4 @@ TREE = Picture(
     {"en": "The rules as a tree", "fr": "Les règles sous forme d’arbre"},
     _figure,
     _says,
-    readable_px=800,
 )
