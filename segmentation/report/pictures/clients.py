@@ -25,6 +25,7 @@ _SHOWN = {
     "en": ("{shown} clients", "{shown} clients out of {clients}"),
     "fr": ("des {shown} clients", "de {shown} clients sur {clients}"),
 }
+_AWAY = {"en": "days since purchase", "fr": "jours sans achat"}
 _DAYS = {"en": ("{} day", "{} days"), "fr": ("{} jour", "{} jours")}
 
 
@@ -36,7 +37,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         height=620,
         legend={"itemsizing": "constant"},
         scene={
-            "xaxis": {"title": FEATURES[_X][language]},
+            "xaxis": {"title": _AWAY[language]},
             "yaxis": {"title": FEATURES[_Y][language], "type": "log", "dtick": 1, "tickformat": ",d"},
             "zaxis": {"title": FEATURES[_Z][language], "type": "log", "dtick": 1, "tickformat": ",d"},
             "aspectmode": "manual",

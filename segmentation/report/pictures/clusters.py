@@ -54,7 +54,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     return figure(
         traces,
         language,
-        narrowest=680,
+        narrowest=760,
         height=150 + 46 * len(groups),
         yaxis={"autorange": "reversed"},
         legend={"y": -0.02, "yanchor": "top"},

@@ -29,11 +29,14 @@ _SAYS = {
 
 def _figure(facts: Facts, language: str) -> go.Figure:
     matrix = facts.metrics["held_out"]["confusion_matrix"]
-    names = [persona_label(persona, language) for persona in facts.personas]
+    above, beside = (
+        [persona_label(persona, language, between) for persona in facts.personas]
+        for between in ("<br>", "\N{NO-BREAK SPACE}")
+    )
     shares = [[count / max(sum(row), 1) for count in row] for row in matrix]
     table = go.Heatmap(
-        x=names,
-        y=names,
+        x=above,
+        y=beside,
         z=shares,
         zmin=0,
         zmax=1,
@@ -51,7 +54,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         [table],
         language,
         narrowest=640,
-        height=520,
+        height=540,
         xaxis={"side": "top", "showgrid": False, "title": _AXES[language][0]},
         yaxis={"autorange": "reversed", "showgrid": False, "title": _AXES[language][1]},
     )

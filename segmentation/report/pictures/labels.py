@@ -46,6 +46,6 @@ MONTHS = {
 }
 
 
-def persona_label(persona: Mapping[str, Any], language: str) -> str:
-    """Return a persona's emoji and name, which stay on one line."""
-    return f"{persona['emoji']}\N{NO-BREAK SPACE}{persona['label'][language]}"
+def persona_label(persona: Mapping[str, Any], language: str, between: str = "\N{NO-BREAK SPACE}") -> str:
+    """Return a persona's emoji and name, by default on one line."""
+    return f"{persona['emoji']}{between}{persona['label'][language]}"

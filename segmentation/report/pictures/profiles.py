@@ -13,7 +13,8 @@ from segmentation.report.pictures.template import figure
 from segmentation.report.words import typeset
 from segmentation.words import number
 
-_EVERYONE = {"en": "👥\N{NO-BREAK SPACE}Everyone", "fr": "👥\N{NO-BREAK SPACE}Tous"}
+_EVERYONE = {"en": "👥<br>Everyone", "fr": "👥<br>Tous"}
+_OF_ALL = {"en": "everyone’s", "fr": "celui de tous"}
 _TICKS = {
     "en": ("¼ of everyone", "half", "the same", "twice", "4 times"),
     "fr": ("¼ de tous", "½", "égal", "× 2", "× 4"),
@@ -38,7 +39,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     everyone = facts.metrics["everyone"]
     profiles = [everyone, *(persona["profile"] for persona in facts.personas)]
     ratios = [[ratio(profile, everyone, feature) for profile in profiles] for feature in TYPICAL]
-    names = [_EVERYONE[language], *(persona_label(persona, language) for persona in facts.personas)]
+    names = [_EVERYONE[language], *(persona_label(persona, language, "<br>") for persona in facts.personas)]
     table = go.Heatmap(
         x=names,
         y=[FEATURES[feature][language] for feature in TYPICAL],
@@ -50,7 +51,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         texttemplate="%{text}",
         customdata=[[number(value, language, 1) for value in row] for row in ratios],
         hovertemplate="%{x}<br>%{y}: %{text}<br>%{customdata} × %{meta}<extra></extra>",
-        meta=_EVERYONE[language],
+        meta=_OF_ALL[language],
         xgap=3,
         ygap=3,
         colorbar={
@@ -68,7 +69,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         [table],
         language,
         narrowest=680,
-        height=460,
+        height=480,
         xaxis={"side": "top", "showgrid": False},
         yaxis={"autorange": "reversed", "showgrid": False},
     )

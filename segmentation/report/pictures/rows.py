@@ -48,6 +48,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     return figure(
         [bars],
         language,
+        narrowest=400,
         margin=ROOM_FOR_FIGURES,
         height=30 + 48 * len(names),
         xaxis={"visible": False, "range": [0, max(*counts, 1)]},
