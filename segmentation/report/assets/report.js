@@ -15,6 +15,15 @@
   const PAPER_WIDTH = 680; // A4 between its margins, in CSS pixels
   const CONFIG = { displaylogo: false, displayModeBar: false, responsive: true, scrollZoom: false };
 
+  const library = () => {
+    if (!window.Plotly) {
+      const script = document.createElement("script");
+      script.textContent = document.getElementById("plotly").textContent;
+      document.head.append(script);
+    }
+    return window.Plotly;
+  };
+
   const isSolid = (figure) => figure.data.some((trace) => trace.type === "scatter3d");
   const hasWebgl = () => Boolean(document.createElement("canvas").getContext("webgl2"));
 
@@ -34,7 +43,7 @@
       chart.removeAttribute("aria-label");
       chart.style.minHeight = "";
       chart.textContent = chart.dataset.noWebgl;
-      return null;
+      return;
     }
     drawn.add(chart);
     const layout = { ...figure.layout, template: templates[dark.matches && !forPaper ? "dark" : "light"] };
@@ -42,7 +51,15 @@
     if (solid) stepBack(layout, chart.clientWidth);
     else layout.dragmode = false; // so that a finger scrolls the page
     chart.style.minHeight = `${layout.height}px`;
-    return Plotly.react(chart, figure.data, layout, CONFIG);
+    library().react(chart, figure.data, layout, CONFIG);
+  };
+
+  // One after another, so that the page answers its reader in between.
+  const waiting = [];
+  const drawNext = () => {
+    const chart = waiting.shift();
+    if (!drawn.has(chart)) draw(chart);
+    if (waiting.length) setTimeout(drawNext);
   };
 
   // A chart is drawn when it comes near; one in the language that is hidden never does.
@@ -50,7 +67,7 @@
     (entries) => {
       for (const entry of entries.filter((entry) => entry.isIntersecting)) {
         near.unobserve(entry.target);
-        draw(entry.target);
+        if (waiting.push(entry.target) === 1) setTimeout(drawNext);
       }
     },
     { rootMargin: "600px" },
@@ -58,7 +75,6 @@
   for (const chart of charts) {
     chart.style.minHeight = `${chart.dataset.height}px`;
     chart.style.minWidth = `${chart.dataset.narrowest}px`;
-    if (chart.parentElement.scrollWidth > chart.parentElement.clientWidth) chart.parentElement.tabIndex = 0;
     near.observe(chart);
   }
   dark.addEventListener("change", () => drawn.forEach((chart) => draw(chart)));
@@ -76,6 +92,15 @@
     drawn.forEach((chart) => draw(chart));
   });
 
+  // What is wider than its window can be scrolled by keyboard, too; of a language that is hidden nothing is.
+  const letScroll = () => {
+    for (const { parentElement: box } of charts) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
+  addEventListener("resize", letScroll);
+
   const tellLanguage = () => {
     const shown = document.getElementById(location.hash.slice(1).split("-")[0]) ?? document.querySelector(".report");
     document.documentElement.lang = shown.lang;
@@ -84,7 +109,9 @@
       if (link.lang === shown.lang) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
+    letScroll();
   };
+  (window.requestIdleCallback ?? setTimeout)(library);
   addEventListener("hashchange", tellLanguage);
   if (!location.hash && navigator.language.startsWith("fr")) location.replace("#fr");
   tellLanguage();
