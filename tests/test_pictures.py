@@ -26,6 +26,8 @@ from segmentation.report.pictures.branches import lay_out
 from segmentation.report.pictures.template import ACCENT, MUTED
 from segmentation.windows import windows
 from segmentation.words import LANGUAGES
+from service.answer_figures import Figures, Profile
+from service.answer_schemas import Persona
 
 AS_OF = date(2020, 4, 30)
 FIRST = windows(AS_OF).start.date()
@@ -151,6 +153,14 @@ def test_profiles_are_those_of_a_plain_count(facts: Facts) -> None:
     assert own["active_days"] == dict.fromkeys(WEEKDAYS, 0.0) | {WEEKDAYS[0]: 1.0}
     assert facts.metrics["everyone"] == profile(some_clients(60, 0))
     assert profile(some_clients(1))["brands"] == []
+
+
+def test_the_contract_tells_every_figure(facts: Facts) -> None:
+    personas, metrics = json.loads(json.dumps([facts.personas, facts.metrics]))
+    assert [Persona().validate(persona) for persona in personas] == [{}] * len(PERSONAS)
+    assert set(Profile().fields) == set(metrics["everyone"])
+    assert Figures().validate(metrics) == {}
+    assert Figures().validate({"held_out": {"roc": {"lion": {"true_positive_rate": [2.0]}}}}) != {}
 
 
 def test_shares(facts: Facts) -> None:
