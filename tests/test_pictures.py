@@ -307,6 +307,11 @@ def test_the_calendar_has_the_days_of_the_longest_window(facts: Facts) -> None:
             "On 2 days there are",
             "Pendant 2 jours, dont le premier est le 26 février 2020",
         ),
+        (
+            ["2020-02-01", "2020-02-08", "2020-02-15", "2020-02-22", "2020-02-26"],
+            "On 5 days there are suspiciously few events, 4 of them Saturdays, when",
+            "Pendant 5 jours, dont 4 samedis, il y a",
+        ),
         (["2018-01-01"], "No day has suspiciously few", "Aucun jour n’a"),  # outside of the window
     ],
 )

@@ -22,6 +22,7 @@ _SAYS = {
         "On {gap} there are suspiciously few events ({events}), so that some are probably missing.",
         "On {count} days there are suspiciously few events, the first of them {gap} ({events}), so that some are "
         "probably missing.",
+        "On {count} days there are suspiciously few events, {same} of them {weekday}, when the shop may be closed.",
     ),
     "fr": (
         "Aucun jour n’a étonnamment peu d’événements : le plus calme, le {quietest}, en a {least}, le plus chargé, le "
@@ -29,8 +30,16 @@ _SAYS = {
         "Le {gap}, il y a étonnamment peu d’événements ({events}) : il en manque sans doute.",
         "Pendant {count} jours, dont le premier est le {gap} ({events}), il y a étonnamment peu d’événements : il en "
         "manque sans doute.",
+        "Pendant {count} jours, dont {same} {weekday}, il y a étonnamment peu d’événements : la boutique est peut-être "
+        "fermée ces jours-là.",
     ),
 }
+_WEEKDAYS = {
+    "en": ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"),
+    "fr": ("lundis", "mardis", "mercredis", "jeudis", "vendredis", "samedis", "dimanches"),
+}
+_LEAST_ALIKE = 4
+"""Fewer gaps on one weekday, or less than half of them, are no habit of the shop."""
 
 
 def _figure(facts: Facts, language: str) -> go.Figure:
@@ -109,7 +118,14 @@ def _says(facts: Facts, language: str) -> str:
         quietest, busiest = min(days, key=days.__getitem__), max(days, key=days.__getitem__)
         said |= {"quietest": said_day(quietest, language), "busiest": said_day(busiest, language)}
         said |= {"least": number(days[quietest], language), "most": number(days[busiest], language)}
-    return typeset(_SAYS[language][min(len(gaps), 2)].format(**said), language)
+    same, weekday = max((count, -weekday) for weekday, count in enumerate(_by_weekday(gaps)))
+    habit = same >= _LEAST_ALIKE and 2 * same >= len(gaps)
+    said |= {"same": same, "weekday": _WEEKDAYS[language][-weekday]}
+    return typeset(_SAYS[language][3 if habit else min(len(gaps), 2)].format(**said), language)
+
+
+def _by_weekday(days: list[date]) -> list[int]:
+    return [sum(day.weekday() == weekday for day in days) for weekday in range(7)]
 
 
 CALENDAR = Picture(
