@@ -19,6 +19,8 @@ find /packages -type f \( -name '*.pyx' -o -name '*.pxd' -o -name '*.pyi' -o -na
 # Of botocore's 400 services: the one we call, and those that credentials come from.
 find /packages -path '*/botocore/data/*' -prune -type d \
   ! -name s3 ! -name sts ! -name sso ! -name sso-oidc ! -name signin -exec rm -r {} +
+# Of Plotly: what notebooks show, and sample data.
+find /packages -path '*/plotly/package_data/*' \( -name widgetbundle.js -o -name datasets \) -prune -exec rm -r {} +
 END
 
 COPY --chmod=755 <<'END' /usr/local/bin/make-repeatable

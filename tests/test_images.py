@@ -93,7 +93,7 @@ def test_a_batch_told_to_stop_ends_soon_and_leaves_what_was_served(store: str) -
 
 MODULES_FOUND = "import importlib.util as u, sys; print(*(m for m in sys.argv[1:] if u.find_spec(m)))"
 INSTALLERS = {"pip", "ensurepip", "setuptools", "wheel"}
-BATCH_ONLY = {"segmentation", "pandas", "pyarrow", "sklearn", "scipy", "duckdb", "ibis", "rich"}
+BATCH_ONLY = {"segmentation", "pandas", "pyarrow", "sklearn", "scipy", "duckdb", "ibis", "plotly", "rich"}
 SHARED = {"numpy", "boto3"}
 SERVICE_ONLY = {"service"}
 

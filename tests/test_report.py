@@ -22,6 +22,7 @@ from segmentation.report.pictures import PICTURES
 from segmentation.report.summary import particulars, summary, trust
 from segmentation.report.words import WORDS, typeset
 from segmentation.words import LANGUAGES, number, percent
+from service.headers import policy_of
 
 HOSTILE = "</script><script>alert('x')</script>"
 NARROW, WIDE = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
@@ -56,6 +57,12 @@ def test_the_page_is_whole_and_needs_nothing_else(html: str) -> None:
     assert not re.search(r"https?:|url\(|@import", own)
     assert {name for name, _ in page.attributes}.isdisjoint({"src", "style", "onclick", "onload"})
     assert [link for link in page.all("href") if not link.startswith("#")] == ["data:,"]
+
+
+def test_its_policy_allows_its_scripts_and_takes_no_data_for_one(html: str) -> None:
+    policy = policy_of(html.encode())
+    assert "unsafe" not in policy
+    assert re.findall(r"script-src ([^;]*)", policy)[0].count("'sha256-") == 2  # the page's own and Plotly's
 
 
 def test_the_same_facts_give_the_same_bytes(facts: Facts, html: str) -> None:
