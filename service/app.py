@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from flask import Flask, Request, Response, request
 from flask.globals import request_ctx
@@ -43,6 +43,7 @@ class App(Flask):
     """A Flask application without sessions that logs errors without what the caller sent."""
 
     session_interface = _NoSessions()
+    jinja_options: ClassVar[dict[str, Any]] = {"trim_blocks": True, "lstrip_blocks": True}  # type: ignore[misc]
 
     def __init__(self, settings: Settings, log: JsonLog, watch: Watch, metrics: Metrics, hosts: Hosts) -> None:
         super().__init__("service", static_folder=None)

@@ -9,16 +9,14 @@ from typing import Any
 from flask import Response
 from werkzeug.exceptions import NotFound
 
-from service import pages
 from service.answering import HTML, JSON, Answering
+from service.asset_view import SCRIPT, STYLE, own_file, version_of
 
 _SWAGGER_UI = files("flask_swagger_ui") / "dist"
-_SCRIPT = "text/javascript; charset=utf-8"
-_STYLE = "text/css; charset=utf-8"
 _ASSETS: dict[str, tuple[str, Callable[[], bytes]]] = {
-    "swagger-ui-bundle.js": (_SCRIPT, (_SWAGGER_UI / "swagger-ui-bundle.js").read_bytes),
-    "swagger-ui.css": (_STYLE, (_SWAGGER_UI / "swagger-ui.css").read_bytes),
-    "start.js": (_SCRIPT, lambda: pages.START_DOCS),
+    "swagger-ui-bundle.js": (SCRIPT, (_SWAGGER_UI / "swagger-ui-bundle.js").read_bytes),
+    "swagger-ui.css": (STYLE, (_SWAGGER_UI / "swagger-ui.css").read_bytes),
+    "start.js": (SCRIPT, lambda: own_file("docs.js")),
 }
 
 
@@ -35,11 +33,12 @@ class ContractViews:
 
     def openapi(self) -> Response:
         """Show the contract as OpenAPI 3.1."""
-        return self._answering.kept(self._contract, pages.version_of(self._contract), JSON)
+        return self._answering.kept(self._contract, version_of(self._contract), JSON)
 
     def docs(self) -> Response:
         """Show a page to try the routes on."""
-        return self._answering.kept(pages.DOCS, pages.version_of(pages.DOCS), HTML)
+        page = own_file("docs.html")
+        return self._answering.kept(page, version_of(page), HTML)
 
     def asset(self, name: str) -> Response:
         """Send a file that the page needs."""
@@ -47,4 +46,4 @@ class ContractViews:
             raise NotFound
         content_type, read = _ASSETS[name]
         body = read()
-        return self._answering.kept(body, pages.version_of(body), content_type)
+        return self._answering.kept(body, version_of(body), content_type)

@@ -1,67 +1,88 @@
-"""Pages for people."""
+"""How a page for people is made: a template, the words of one language, and what every page shows."""
 
-from hashlib import sha256
-from html import escape
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlencode
 
+from flask import Response, redirect, render_template, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
+
+from service.answering import HTML, Answering
 from service.answers import Snapshot
+from service.guard import Guard
+from service.language import PARAMETER, Wording, wording_of
+from service.problems import BadKeyError, NoKeyError, NoSnapshotError, ProblemError
 
-_HOME = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Menagerie</title>
-<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 100 100'%3E\
-%3Ctext y='.9em' font-size='90'%3E🦊%3C/text%3E%3C/svg%3E">
-<h1>Menagerie</h1>
-<p>Who is this customer? Seven personas, from what each customer did in the shop.</p>
-<p>{state}</p>
-<ul>
-<li><a href="/personas">/personas</a>: the seven, with their sizes and rules</li>
-<li>/segment/&lt;user_id&gt;: the persona of one client; add ?include=features,reasons for more</li>
-<li><a href="/report">/report</a>: the run on one page</li>
-<li><a href="/snapshot">/snapshot</a>: what is served</li>
-<li><a href="/docs">/docs</a>: every route, to try; the contract is <a href="/openapi.json">/openapi.json</a></li>
-</ul>
-</html>
-"""
-
-DOCS = b"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Menagerie: the routes</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="/docs/swagger-ui.css">
-<main id="routes"></main>
-<script src="/docs/swagger-ui-bundle.js"></script>
-<script src="/docs/start.js"></script>
-</html>
-"""
-
-START_DOCS = b"""SwaggerUIBundle({
-  url: "/openapi.json", dom_id: "#routes", presets: [SwaggerUIBundle.presets.apis], deepLinking: true,
-  validatorUrl: null,
-});
-"""
-
-NOTHING_TO_SERVE = "There is no snapshot to answer from yet."
-ASK_WITH_A_KEY = "Customers are told of to those who send an API key."
+SIGN_IN = "/sign-in"
+_CACHE_CONTROL = "private, no-store"
 
 
-def state(snapshot: Snapshot, stale_age_days: int | None) -> str:
-    """Return what is served, as HTML; `stale_age_days` is its age if it is stale."""
-    clients = snapshot.manifest["counts"]["clients"]
-    told = f"Snapshot {escape(snapshot.id)}: {clients:,} clients as of {snapshot.as_of}."
-    if stale_age_days is None:
-        return told
-    return f"{told} <strong>Its answers are stale: it is {stale_age_days} days old.</strong>"
+class Pages:
+    """Makes pages; each says what is served, and whether somebody is signed in."""
+
+    def __init__(self, answering: Answering, guard: Guard) -> None:
+        self.answering = answering
+        self.guard = guard
+
+    def page(self, template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
+        """Return the page that a template makes of these values, in the language asked for.
+
+        Templates also get what a `Wording` does, `href(path, **query)` (a link that keeps the language), `snapshot`
+        (None without one) and `may(scope)`.
+        """
+        words = wording_of(request)
+        html = render_template(template, **self._everywhere(words), **values)
+        return Response(html, status, {"Content-Type": HTML, "Cache-Control": _CACHE_CONTROL})
+
+    def explained(self, error: Exception) -> AnyResponse:
+        """Return a page that says what is wrong; whoever is not signed in is asked to."""
+        if isinstance(error, NoKeyError | BadKeyError):
+            return redirect(link(SIGN_IN, next=request.full_path.rstrip("?")), HTTPStatus.SEE_OTHER)
+        failed = error.code if isinstance(error, HTTPException) else None
+        status = error.status if isinstance(error, ProblemError) else failed or HTTPStatus.INTERNAL_SERVER_ERROR
+        headers = error.headers if isinstance(error, ProblemError) else {}
+        answer = self.page("problem.html", status, error=error, code=int(status))
+        answer.headers.update(headers)
+        return answer
+
+    def snapshot(self) -> Snapshot | None:
+        """Return what is served, None when there is nothing."""
+        try:
+            return self.answering.snapshot()
+        except NoSnapshotError:
+            return None
+
+    def _everywhere(self, words: Wording) -> dict[str, Any]:
+        snapshot = self.snapshot()
+        functions = (
+            words.say,
+            words.of,
+            words.whole,
+            words.decimal,
+            words.money,
+            words.about,
+            words.percent,
+            words.date,
+        )
+        return {
+            **{function.__name__: function for function in functions},
+            "language": words.language,
+            "asked_language": request.args.get(PARAMETER),
+            "href": link,
+            "translated": lambda to: link(request.path, **{**request.args.to_dict(), PARAMETER: to}),
+            "here": request.path,
+            "snapshot": snapshot,
+            "age_days": snapshot and self.answering.age_days(snapshot),
+            "stale": bool(snapshot and self.answering.is_stale(snapshot)),
+            "needs_keys": bool(self.guard),
+            "may": self.guard.may,
+        }
 
 
-def home(state: str) -> bytes:
-    """Return the page at `/`: what this is, what is served, and links."""
-    return _HOME.format(state=state).encode()
-
-
-def version_of(body: bytes) -> str:
-    """Return what tells a body from the one of another version."""
-    return sha256(body).hexdigest()[:16]
+def link(path: str, **query: Any) -> str:
+    """Return a link to a page of ours, in the language that this one was asked for in."""
+    asked = request.args.get(PARAMETER)
+    query = {PARAMETER: asked, **query} if asked else query
+    told = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(told)}" if told else path

@@ -11,6 +11,7 @@ from service.client_views import ClientViews
 from service.contract_views import ContractViews
 from service.documented import Route
 from service.guard import Guard
+from service.page_routes import add_pages
 from service.provider import Provider
 from service.settings import Settings
 from service.snapshot_views import SnapshotViews
@@ -24,7 +25,7 @@ class Routes:
         self._answering = Answering(provider, settings, clock)
         clients = ClientViews(self._answering, settings.max_batch)
         changes = ChangesViews(self._answering)
-        snapshots = SnapshotViews(self._answering, needs_keys=bool(guard))
+        snapshots = SnapshotViews(self._answering)
         self._routes = (
             Route("/segment/<user_id>", clients.segment, "lookup"),
             Route("/segment", clients.score, "lookup", "POST"),
@@ -35,7 +36,6 @@ class Routes:
             Route("/snapshot", snapshots.snapshot, "lookup"),
             Route("/snapshot/changes", changes.changes, "lookup"),
             Route("/report", snapshots.report, "lookup"),
-            Route("/", snapshots.home),
             Route("/healthz", snapshots.healthz),
             Route("/readyz", snapshots.readyz),
         )
@@ -57,3 +57,4 @@ class Routes:
         for route in (*self._routes, *shown):
             view = route.view if route.scope is None else self._guard(route.view, route.scope)
             app.add_url_rule(route.rule, view_func=view, methods=[route.method])
+        add_pages(app, self._answering, self._guard)

@@ -2,20 +2,17 @@
 
 from flask import Response
 
-from service import pages
 from service.answer_schemas import DatedPersona, Health, Personas, Served
 from service.answering import HTML, Answering, fresh
 from service.documented import NAME, PAGE, documented
 from service.headers import CONTENT_SECURITY_POLICY
-from service.problems import NoSnapshotError
 
 
 class SnapshotViews:
     """What is served."""
 
-    def __init__(self, answering: Answering, needs_keys: bool) -> None:
+    def __init__(self, answering: Answering) -> None:
         self._answering = answering
-        self._needs_keys = needs_keys
 
     @documented(Personas, problems=(503,), kept=True)
     def personas(self) -> Response:
@@ -48,18 +45,6 @@ class SnapshotViews:
         response = self._answering.kept(snapshot.report, snapshot.id, HTML)
         response.headers[CONTENT_SECURITY_POLICY] = snapshot.report_policy
         return response
-
-    @documented(None, others=PAGE)
-    def home(self) -> Response:
-        """Show a page that says what this is."""
-        try:
-            snapshot = self._answering.snapshot()
-        except NoSnapshotError:
-            return fresh(pages.home(pages.NOTHING_TO_SERVE), HTML)
-        if self._needs_keys:  # the page is open to everyone, how large the shop is need not be
-            return fresh(pages.home(pages.ASK_WITH_A_KEY), HTML)
-        age_days = self._answering.age_days(snapshot) if self._answering.is_stale(snapshot) else None
-        return fresh(pages.home(pages.state(snapshot, age_days)), HTML)
 
     @documented(Health)
     def healthz(self) -> Response:

@@ -1,0 +1,73 @@
+"""The two languages of the pages: which one a request asks for, and how it writes words, numbers and dates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TypeVar
+
+from flask import Request
+
+from service.reasons import LANGUAGES, number
+
+PARAMETER = "lang"
+_SPACE = "\u202f"  # French parts a number from its sign by a narrow no-break space
+_CENTS_BELOW = 100
+_MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+}
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """One language."""
+
+    language: str
+
+    def say(self, english: str, french: str) -> str:
+        """Return the words in this language."""
+        return french if self.language == "fr" else english
+
+    def of(self, by_language: Mapping[str, _Value]) -> _Value:
+        """Return what a mapping by language has for this one."""
+        return by_language[self.language]
+
+    def whole(self, value: float) -> str:
+        """Write a whole number, or a rounded one."""
+        return number(round(value), self.language)
+
+    def decimal(self, value: float) -> str:
+        """Write a number that may have halves, such as a median of counts."""
+        return number(Decimal(f"{value:.1f}"), self.language) if value % 1 else self.whole(value)
+
+    def money(self, value: float) -> str:
+        """Write an amount with its cents."""
+        return number(Decimal(f"{value:.2f}"), self.language)
+
+    def about(self, kind: str, value: float) -> str:
+        """Write the figure of a group of clients: cents say something of small amounts only."""
+        if kind != "money":
+            return self.decimal(value)
+        return self.money(value) if abs(value) < _CENTS_BELOW else self.whole(value)
+
+    def percent(self, share: float) -> str:
+        """Write a share: whole from ten percent up, with one decimal below."""
+        percent = share * 100
+        shown = (
+            self.whole(percent) if percent >= 9.95 or not share else number(Decimal(f"{percent:.1f}"), self.language)
+        )
+        return f"{shown}{_SPACE}%" if self.language == "fr" else f"{shown}%"
+
+    def date(self, day: date) -> str:
+        """Write a day, such as 30 April 2020."""
+        month = _MONTHS[self.language].split()[day.month - 1]
+        first = "1er" if self.language == "fr" and day.day == 1 else day.day
+        return f"{first} {month} {day.year}"
+
+
+def wording_of(request: Request) -> Wording:
+    """Return the language of a request: `?lang=`, else what its browser prefers, else English."""
+    asked = request.args.get(PARAMETER)
+    return Wording(asked if asked in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0])
