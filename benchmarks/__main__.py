@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import features, run, service
+from benchmarks import features, report, run, service
 
 if __name__ == "__main__":
-    sys.exit(max([features.main(), run.main(), service.main()]))
+    sys.exit(max([features.main(), run.main(), service.main(), report.main()]))
