@@ -1,9 +1,13 @@
 """A decision tree laid out to be drawn: from left to right, with a row for each leaf."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from segmentation.model.tree import LEAF, Tree
+from segmentation.report.facts import Facts
+
+_THINNEST, _THICKEST = 1.5, 6.0
 
 
 @dataclass(frozen=True)
@@ -39,3 +43,19 @@ def _walk(tree: Tree, bare: Node, sizes: dict[int, int], rows: Iterator[int]) ->
     )
     own = replace(bare, row=(above[0].row + below[0].row) / 2, clients=above[0].clients + below[0].clients)
     return [own, *above, *below]
+
+
+def lines(facts: Facts, nodes: Sequence[Node]) -> list[dict[str, Any]]:
+    """Return Plotly's shapes for the branches: each as thick as its clients are many, the last in its persona's colour."""
+    places = {node.index: node for node in nodes}
+    drawn = []
+    for node in nodes:
+        if node.parent is None:
+            continue
+        parent = places[node.parent]
+        width = _THINNEST + (_THICKEST - _THINNEST) * node.clients / facts.metrics["clients"]
+        leaf = facts.tree.feature[node.index] == LEAF
+        colour = {"color": facts.personas[facts.tree.persona[node.index]]["colour"]} if leaf else {}
+        path = f"M{parent.depth},{parent.row} V{node.row} H{node.depth}"
+        drawn.append({"type": "path", "path": path, "layer": "below", "line": {"width": round(width, 2)} | colour})
+    return drawn

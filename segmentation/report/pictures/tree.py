@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import floor
-from typing import Any
 
 import plotly.graph_objects as go
 
@@ -10,7 +9,7 @@ from segmentation.model.inputs import INPUT_NAMES, INPUTS
 from segmentation.model.rules import rules
 from segmentation.model.tree import LEAF
 from segmentation.report.facts import Facts
-from segmentation.report.pictures.branches import Node, lay_out
+from segmentation.report.pictures.branches import Node, lay_out, lines
 from segmentation.report.pictures.labels import FEATURES, persona_label
 from segmentation.report.pictures.picture import Picture
 from segmentation.report.pictures.template import figure
@@ -45,7 +44,6 @@ _SAYS = {
 }
 _ROW, _LEVEL, _LEAF_WIDTH = 42, 70, 265
 """The height of a row, and the least widths of a level and of what stands at the end, in pixels."""
-_THINNEST, _THICKEST = 1.5, 6.0
 
 
 def _figure(facts: Facts, language: str) -> go.Figure:
@@ -58,7 +56,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         narrowest=_LEVEL * depth + _LEAF_WIDTH,
         height=_ROW * len(leaves) + 30,
         showlegend=False,
-        shapes=_lines(facts, nodes),
+        shapes=lines(facts, nodes),
         xaxis={"visible": False, "range": [-0.1, depth + _LEAF_WIDTH / _LEVEL]},
         yaxis={"visible": False, "range": [len(leaves) - 0.4, -0.6]},
     )
@@ -129,22 +127,6 @@ def _ends(facts: Facts, leaves: Sequence[Node], language: str) -> go.Scatter:
 def _sure(confidence: float, language: str) -> str:
     """Round down, so that only what never failed is said to be sure at 100 %."""
     return percent(floor(round(confidence * 100, 6)) / 100, language, 0)
-
-
-def _lines(facts: Facts, nodes: Sequence[Node]) -> list[dict[str, Any]]:
-    """Draw each branch as thick as many clients follow it, the last in the colour of its persona."""
-    places = {node.index: node for node in nodes}
-    lines = []
-    for node in nodes:
-        if node.parent is None:
-            continue
-        parent = places[node.parent]
-        width = _THINNEST + (_THICKEST - _THINNEST) * node.clients / facts.metrics["clients"]
-        leaf = facts.tree.feature[node.index] == LEAF
-        colour = {"color": facts.personas[facts.tree.persona[node.index]]["colour"]} if leaf else {}
-        path = f"M{parent.depth},{parent.row} V{node.row} H{node.depth}"
-        lines.append({"type": "path", "path": path, "layer": "below", "line": {"width": round(width, 2)} | colour})
-    return lines
 
 
 def _says(facts: Facts, language: str) -> str:
