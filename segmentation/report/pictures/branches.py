@@ -46,7 +46,7 @@ def _walk(tree: Tree, bare: Node, sizes: dict[int, int], rows: Iterator[int]) ->
 
 
 def lines(facts: Facts, nodes: Sequence[Node]) -> list[dict[str, Any]]:
-    """Return Plotly's shapes for the branches: each as thick as its clients are many, the last in its persona's colour."""
+    """Return Plotly's shapes for the branches: as thick as their clients are many, the last in the persona's colour."""
     places = {node.index: node for node in nodes}
     drawn = []
     for node in nodes:
