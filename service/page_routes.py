@@ -5,6 +5,7 @@ from werkzeug.exceptions import HTTPException
 
 from service.answering import Answering
 from service.asset_view import asset_view
+from service.changes_page import ChangesPage
 from service.dashboard import Dashboard
 from service.documented import Route
 from service.guard import Guard
@@ -22,6 +23,7 @@ def add_pages(app: Flask, answering: Answering, guard: Guard) -> None:
         Route("/", dashboard.home),
         Route("/client", dashboard.client, "lookup"),
         Route("/persona/<name>", dashboard.persona, "lookup"),
+        Route("/changes", ChangesPage(pages).changes, "lookup"),
         Route("/assets/<name>", asset_view(answering)),
     ]
     if guard:

@@ -33,6 +33,7 @@ SHOPS = st.dictionaries(
     st.integers(-(2**63), 2**63 - 1) | st.integers(-20, 20), st.tuples(st.integers(0, 6), st.integers(0, 10**9))
 )
 MARCH = date(2020, 3, 31)
+pytestmark = pytest.mark.usefixtures("patience")
 ROUTE = "/snapshot/changes"
 
 
@@ -68,16 +69,15 @@ def published(store: Path, *rows: dict[str, Any], as_of: date = AS_OF, now: date
     return publish(replace(contents(*rows), as_of=as_of), open_store(str(store)), now)
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.comparisons._PATIENCE_S", 60.0)
-
-
-def serving(store: Path) -> FlaskClient:
-    log = JsonLog("critical")
-    provider = Provider(store, log)
+def provided(store: Path) -> Provider:
+    provider = Provider(store, JsonLog("critical"))
     provider.load()
-    return create_app(provider, Settings(), log).test_client()
+    return provider
+
+
+def serving(store: Path | Provider) -> FlaskClient:
+    provider = store if isinstance(store, Provider) else provided(store)
+    return create_app(provider, Settings(), JsonLog("critical")).test_client()
 
 
 def test_the_route_tells_who_moved_came_and_went_and_their_money(tmp_path: Path) -> None:
@@ -176,9 +176,8 @@ def test_a_store_that_is_gone_is_told_of(tmp_path: Path) -> None:
 def test_who_asks_while_it_is_compared_is_told_to_ask_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published(tmp_path, as_of=MARCH)
     published(tmp_path)
-    provider = Provider(tmp_path, JsonLog("critical"))
-    provider.load()
-    http = create_app(provider, Settings(), JsonLog("critical")).test_client()
+    provider = provided(tmp_path)
+    http = serving(provider)
     monkeypatch.setattr("service.comparisons._PATIENCE_S", 0.0)
     with provider.comparisons._one_at_a_time:  # as if another were being made
         problem = http.get(ROUTE)

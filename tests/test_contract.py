@@ -75,7 +75,7 @@ def test_the_contract_is_openapi_31(tmp_path: Path) -> None:
     assert "securitySchemes" not in contract["components"]  # nobody needs a key
     told = {(path, method.upper()) for path, methods in contract["paths"].items() for method in methods}
     shown = {"/openapi.json", "/docs", "/docs/{name}", "/metrics"}
-    shown |= {"/", "/client", "/persona/{name}", "/assets/{name}"}  # for people
+    shown |= {"/", "/client", "/persona/{name}", "/changes", "/assets/{name}"}  # for people
     served = {
         (rule.rule.replace("<", "{").replace(">", "}"), method)
         for rule in app.url_map.iter_rules()
