@@ -42,7 +42,7 @@ _SAYS = {
     "(jusqu’à {cut}, ou davantage) ; la règle qui se trompe le plus répond « {label} », à raison pour {confidence} de "
     "ses clients.",
 }
-_ROW, _LEVEL, _LEAF_WIDTH = 42, 70, 265
+_ROW, _LEVEL, _LEAF_WIDTH = 42, 68, 285
 """The height of a row, and the least widths of a level and of what stands at the end, in pixels."""
 
 
