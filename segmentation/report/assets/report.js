@@ -12,7 +12,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const charts = [...document.querySelectorAll(".chart")];
   const drawn = new Set();
-  const PAPER_WIDTH = 680; // A4 between its margins, in CSS pixels
+  const PAPER_WIDTH = 625; // within a card on A4, in CSS pixels
   const CONFIG = { displaylogo: false, displayModeBar: false, responsive: true, scrollZoom: false };
 
   const library = () => {
