@@ -11,6 +11,7 @@ from flask.sessions import NullSession, SessionInterface
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
+from werkzeug.wrappers import Response as AnyResponse
 
 from service.guard import Guard
 from service.headers import with_headers
@@ -19,7 +20,8 @@ from service.keys import Keys
 from service.limits import RequestLimit
 from service.log import METHODS, JsonLog, described
 from service.metrics import CONTENT_TYPE, Metrics
-from service.problems import ProblemError, UnknownHostError, problem_response
+from service.pages import ask_to_sign_in, browsed
+from service.problems import BadKeyError, NoKeyError, ProblemError, UnknownHostError, problem_response
 from service.provider import Provider
 from service.request import FOUND, KEY_NAME, REQUEST_ID, STARTED_S, UNKNOWN, request_id
 from service.routes import Routes
@@ -125,7 +127,9 @@ def _metrics_view(metrics: Metrics, settings: Settings, clock: Callable[[], floa
     return view
 
 
-def _explain(error: Exception) -> Response:
+def _explain(error: Exception) -> AnyResponse:
     if isinstance(error, SecurityError):
         error = UnknownHostError()
+    if isinstance(error, NoKeyError | BadKeyError) and request.endpoint == "report" and browsed(request):
+        return ask_to_sign_in()
     return problem_response(error, request, request.environ[REQUEST_ID])

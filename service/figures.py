@@ -27,10 +27,10 @@ COUNTED = (
 WINDOWS = (2, 5, 7)
 
 DAY_TIMES = {
-    "morning": ("Morning (5 to 11)", "Matin (5 h à 11 h)"),
-    "afternoon": ("Afternoon (12 to 17)", "Après-midi (12 h à 17 h)"),
-    "evening": ("Evening (18 to 23)", "Soir (18 h à 23 h)"),
-    "night": ("Night (0 to 4)", "Nuit (0 h à 4 h)"),
+    "morning": ("Morning (5 to 11)", "Matin (5 h à 11 h)"),
+    "afternoon": ("Afternoon (12 to 17)", "Après-midi (12 h à 17 h)"),
+    "evening": ("Evening (18 to 23)", "Soir (18 h à 23 h)"),
+    "night": ("Night (0 to 4)", "Nuit (0 h à 4 h)"),
 }
 WEEKDAYS = {
     "monday": ("Monday", "Lundi"),

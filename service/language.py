@@ -70,4 +70,8 @@ class Wording:
 def wording_of(request: Request) -> Wording:
     """Return the language of a request: `?lang=`, else what its browser prefers, else English."""
     asked = request.args.get(PARAMETER)
-    return Wording(asked if asked in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or LANGUAGES[0])
+    if asked in LANGUAGES:
+        return Wording(asked)
+    # Not best_match: to it "fr-CA, en;q=0.5" is English, because that is there by its whole name.
+    preferred = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
+    return Wording(next((language for language in preferred if language in LANGUAGES), LANGUAGES[0]))

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, redirect, render_template, request
+from flask import Request, Response, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -38,7 +38,7 @@ class Pages:
     def explained(self, error: Exception) -> AnyResponse:
         """Return a page that says what is wrong; whoever is not signed in is asked to."""
         if isinstance(error, NoKeyError | BadKeyError):
-            return redirect(link(SIGN_IN, next=request.full_path.rstrip("?")), HTTPStatus.SEE_OTHER)
+            return ask_to_sign_in()
         failed = error.code if isinstance(error, HTTPException) else None
         status = error.status if isinstance(error, ProblemError) else failed or HTTPStatus.INTERNAL_SERVER_ERROR
         headers = error.headers if isinstance(error, ProblemError) else {}
@@ -78,6 +78,18 @@ class Pages:
             "needs_keys": bool(self.guard),
             "may": self.guard.may,
         }
+
+
+def ask_to_sign_in() -> AnyResponse:
+    """Send a person to the form, and from there back to what they asked for."""
+    answer = redirect(link(SIGN_IN, next=request.full_path.rstrip("?")), HTTPStatus.SEE_OTHER)
+    answer.headers["Cache-Control"] = _CACHE_CONTROL
+    return answer
+
+
+def browsed(request: Request) -> bool:
+    """Return whether this comes from a person's browser: programs do not ask for HTML by name."""
+    return "text/html" in request.headers.get("Accept", "")
 
 
 def link(path: str, **query: Any) -> str:

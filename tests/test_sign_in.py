@@ -1,0 +1,189 @@
+"""Signing in: a key typed once, kept in a cookie that only reads, and forgotten again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from snapshots import publish_small
+
+from service.app import create_app
+from service.guard import COOKIE
+from service.keys import new_key
+from service.log import JsonLog
+from service.provider import Provider
+from service.settings import Settings
+
+READER, READER_LINE = new_key("reader", ["lookup"])
+SENDER, SENDER_LINE = new_key("sender", ["lookup", "export"])
+BATCH, BATCH_LINE = new_key("batch", ["export"])
+KEYS = "\n".join((READER_LINE, SENDER_LINE, BATCH_LINE))
+
+
+class Person:
+    """Somebody's browser before a service with keys, or without."""
+
+    def __init__(self, store: Path, **settings: Any) -> None:
+        publish_small(store)
+        self.lines: list[bytes] = []
+        self.log = JsonLog("info", self.lines.append)
+        provider = Provider(store, self.log)
+        provider.load()
+        self.http: Any = create_app(provider, Settings(**settings), self.log).test_client()
+
+    def signs_in(self, key: str, to: str = "/", **headers: str) -> Any:
+        return self.http.post("/sign-in", data={"key": key, "next": to}, headers=headers)
+
+    def cookie(self) -> str | None:
+        found = self.http.get_cookie(COOKIE)
+        return found and found.value
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Person:
+    return Person(tmp_path, api_keys=KEYS)
+
+
+def test_a_page_asks_for_the_key_and_goes_on_to_what_was_asked(person: Person) -> None:
+    for path in ("/client?user_id=7", "/persona/fox", "/client?user_id=7&lang=fr"):
+        asked = person.http.get(path)
+        assert (asked.status_code, asked.headers["Cache-Control"]) == (303, "private, no-store")
+        form = person.http.get(asked.headers["Location"])
+        assert f'name="next" value="{path.replace("&", "&amp;")}"' in form.text
+        assert ("Se connecter" in form.text) == ("lang=fr" in path)
+    entered = person.signs_in(f" {READER} ", "/client?user_id=7")
+    assert (entered.status_code, entered.headers["Location"]) == (303, "/client?user_id=7")
+    assert "Lion" in person.http.get("/client?user_id=7").text
+
+
+def test_the_cookie_stays_with_us(person: Person) -> None:
+    told = person.signs_in(READER).headers["Set-Cookie"]
+    assert told == f"{COOKIE}={READER}; HttpOnly; Path=/; SameSite=Strict"
+    assert person.signs_in(READER).headers["Cache-Control"] == "no-store"
+
+
+def test_under_tls_the_cookie_never_goes_without(tmp_path: Path) -> None:
+    person = Person(tmp_path, api_keys=KEYS, proxies=1)
+    assert "; Secure;" in person.signs_in(READER, **{"X-Forwarded-Proto": "https"}).headers["Set-Cookie"]
+
+
+def test_home_tells_nothing_of_the_shop_before(person: Person) -> None:
+    home = person.http.get("/").text
+    assert 'href="/sign-in"' in home
+    for told in ("30 April 2020", "2020-04-30", "Lion", 'href="/changes"', "Sign out"):
+        assert told not in home
+    person.signs_in(READER)
+    assert "Sign out" in person.http.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "sentence"),
+    [
+        ("menagerie_wrong", 401, "This key is not known here."),
+        ("", 401, "Type a key first."),
+        (BATCH, 403, "it lacks the scope “lookup”"),
+    ],
+)
+def test_a_key_that_does_not_open_the_pages(person: Person, key: str, status: int, sentence: str) -> None:
+    answer = person.signs_in(key, "/persona/fox")
+    assert answer.status_code == status
+    assert sentence in answer.text
+    assert 'value="/persona/fox"' in answer.text  # the way on is not lost
+    assert person.cookie() is None
+    assert not key or key not in answer.text
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "\\\\evil",
+        "/a\tb",
+        "",
+        "javascript:alert(1)",
+        "client",
+    ],
+)
+def test_the_way_on_leads_to_us_only(person: Person, to: str) -> None:
+    assert person.signs_in(READER, to).headers["Location"] == "/"
+    assert f'value="{to}"' not in person.http.get("/sign-in", query_string={"next": to}).text or not to
+
+
+def test_a_cookie_reads_and_does_nothing_else(person: Person) -> None:
+    person.signs_in(SENDER)
+    assert person.http.get("/segment/7").json["persona"] == "lion"
+    assert person.http.head("/report").status_code == 200
+    assert person.http.get("/personas/fox/clients?format=csv").text.count("\n") == 2
+    for path, body in (("/segments", {"user_ids": [7]}), ("/segment", {})):
+        assert person.http.post(path, json=body).json["type"] == "urn:menagerie:no-key"
+    assert person.http.get("/metrics").status_code == 403  # its scopes are the key's
+
+
+def test_what_a_cookie_opened_is_not_shown_unasked(person: Person) -> None:
+    person.signs_in(SENDER)
+    assert person.http.get("/report").headers["Cache-Control"] == "private, no-cache"
+    sent = person.http.get("/report", headers={"Authorization": f"Bearer {READER}"})
+    assert sent.headers["Cache-Control"] == "private, max-age=60"
+
+
+def test_a_header_goes_before_the_cookie(person: Person) -> None:
+    person.signs_in(SENDER)
+    assert person.http.get("/segment/7", headers={"Authorization": "Bearer nonsense"}).status_code == 401
+
+
+def test_signing_out_forgets(person: Person) -> None:
+    person.signs_in(READER)
+    out = person.http.post("/sign-out?lang=fr")
+    assert (out.status_code, out.headers["Location"]) == (303, "/?lang=fr")
+    assert person.cookie() is None
+    assert person.http.get("/persona/fox").status_code == 303
+    assert person.http.get("/sign-out").status_code == 405
+
+
+def test_programs_are_told_401_and_readers_of_the_report_to_sign_in(person: Person) -> None:
+    html = {"Accept": "text/html,*/*;q=0.8"}
+    assert person.http.get("/segment/7", headers=html).status_code == 401
+    assert person.http.get("/report").status_code == 401
+    assert person.http.get("/report", headers=html).headers["Location"] == "/sign-in?next=%2Freport"
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+def test_no_other_site_signs_anybody_in_or_out(person: Person, path: str) -> None:
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 303), ("none", 303)):
+        answer = person.http.post(path, data={"key": READER}, headers={"Sec-Fetch-Site": site})
+        assert answer.status_code == status
+
+
+def test_a_key_that_no_longer_counts_asks_again(person: Person) -> None:
+    person.http.set_cookie(COOKIE, "menagerie_of_last_year")
+    assert person.http.get("/persona/fox").status_code == 303
+    assert person.http.get("/segment/7").json["type"] == "urn:menagerie:bad-key"
+
+
+def test_pages_count_towards_the_limit_of_a_key(tmp_path: Path) -> None:
+    person = Person(tmp_path, api_keys=KEYS, requests_per_minute=1)
+    person.signs_in(READER)
+    answers = [person.http.get("/persona/fox") for _ in range(3)]  # a minute may begin between two
+    assert answers[-1].status_code == 429
+    assert "Wait a minute" in answers[-1].text
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+
+
+def test_the_key_is_nowhere_in_the_log(person: Person) -> None:
+    person.signs_in(READER, "/client?user_id=512363741")
+    person.http.get("/client?user_id=512363741")
+    person.signs_in("menagerie_" + "x" * 43)
+    person.log.flush()
+    log = b"".join(person.lines).decode()
+    assert "/sign-in" in log
+    for secret in (READER, "menagerie_xxx", "512363741"):
+        assert secret not in log
+
+
+def test_without_keys_there_is_nothing_to_sign_in_to(tmp_path: Path) -> None:
+    person = Person(tmp_path)
+    assert person.http.get("/sign-in").status_code == 404
+    assert person.http.post("/sign-out").status_code == 404
+    assert "sign-in" not in person.http.get("/").text
+    assert "Sign out" not in person.http.get("/").text
