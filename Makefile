@@ -13,7 +13,7 @@ INFRA := .venv-infra
 INFRA_STAMP := $(INFRA)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check infra check-infra format bench lock clean
+.PHONY: help setup run test check infra check-infra format bench screenshots lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ format: $(DEV_STAMP) ## Format the code and apply safe lint fixes
 
 bench: $(DEV_STAMP) ## Measure speed against the yardsticks in benchmarks/
 	$(BIN)/python -m benchmarks
+
+screenshots: $(DEV_STAMP) ## Take the README's pictures of the dashboard and the report anew
+	PYTHONPATH=.:tests $(BIN)/python tests/screenshots.py
 
 lock: $(DEV_STAMP) ## Compile requirements*.txt from pyproject.toml
 	$(LOCK) pyproject.toml -o requirements.txt
