@@ -10,6 +10,7 @@ from service.client_views import ClientViews
 from service.contract_views import ContractViews
 from service.documented import Route
 from service.guard import Guard
+from service.metrics_view import MetricsView
 from service.provider import Provider
 from service.settings import Settings
 from service.snapshot_views import SnapshotViews
@@ -35,6 +36,7 @@ class Routes:
             Route("/", snapshots.home),
             Route("/healthz", snapshots.healthz),
             Route("/readyz", snapshots.readyz),
+            Route("/metrics", MetricsView(provider.metrics, settings, clock).metrics, "metrics"),
         )
 
     def add_to(self, app: Flask) -> None:
