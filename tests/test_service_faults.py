@@ -290,6 +290,18 @@ def test_a_request_may_come_in_pieces_and_the_next_one_early(tmp_path: Path, sep
     assert answers.count(b'"persona":"lion"') == 3
 
 
+def test_a_body_in_chunks_may_be_no_larger_than_another(tmp_path: Path) -> None:
+    publish_small(tmp_path / "store")
+    post = b"POST /segments HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    statuses = []
+    with running(tmp_path / "store", tmp_path / "log", "--max-body-bytes", "2000") as service:
+        for spaces in (1984, 1985, 100_000):
+            body = b'{"user_ids":[7]}' + b" " * spaces
+            chunked = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+            statuses.append(asked(service.port, post + b"Connection: close\r\n" + chunked)[9:12])
+    assert statuses == [b"200", b"413", b"413"]
+
+
 def fuzzed(chosen: random.Random) -> bytes:
     """Return a request that is odd in its method, path, headers or body, with a key in it or not."""
     text = "".join(chosen.choices("0123456789-+ %.~/?&=\0\r\n\t'\"<>{}[]éψ٣𝟛\ud800\\", k=chosen.randrange(1, 30)))
