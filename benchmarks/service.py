@@ -6,6 +6,7 @@ It works in a temporary folder and needs 3 GB there. The load generator runs on 
 costs is printed beside what it measures.
 """
 
+import argparse
 import json
 import select
 import socket
@@ -188,8 +189,12 @@ def anonymous_mb(pid: int) -> float:
 PARTS: tuple[Callable[[Path], bool], ...] = (throughput, latency, cold_start, memory, batches, exports)
 
 
-def main(names: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Measure everything, or the parts named; return 1 when any figure fell short."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.service", description="The service with many clients.")
+    choices = [part.__name__ for part in PARTS]
+    parser.add_argument("parts", nargs="*", choices=choices, metavar="PART", help=f"of {', '.join(choices)}")
+    names = parser.parse_args(arguments).parts
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
         lookup.publish_synthetic(store, CLIENTS)
@@ -198,4 +203,4 @@ def main(names: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

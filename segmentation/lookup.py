@@ -5,9 +5,12 @@ answers.npy   persona (its place in `PERSONA_NAMES`), cluster, agrees, confidenc
 features.npy  a field for each client column but `user_id`: numbers as they are, null as NaN, times as
               microseconds since 1970, texts as a code, -1 for null
 words.json    the texts that the codes stand for, by column
+
+Counts and codes have the smallest signed type that holds the column: the service hashes every byte when it starts.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +39,8 @@ SEGMENT_SCHEMA = pa.schema(
 
 ANSWER_DTYPE = np.dtype([("persona", "u1"), ("cluster", "u1"), ("agrees", "?"), ("confidence", "<f8")])
 
-_FIELD_TYPES: dict[Kind, str] = {
-    "count": "<i8",
-    "days": "<i4",
-    "money": "<f8",
-    "time": "<M8[us]",
-    "text": "<i4",
-}
+_FIELD_TYPES: dict[Kind, str] = {"days": "<i4", "money": "<f8", "time": "<M8[us]"}
 _FEATURES = tuple(column for column in COLUMNS if column.kind != "id")
-FEATURE_DTYPE = np.dtype([(column.name, _FIELD_TYPES[column.kind]) for column in _FEATURES])
 
 
 def write_lookup(clients: pa.Table, folder: Path) -> None:
@@ -52,15 +48,14 @@ def write_lookup(clients: pa.Table, folder: Path) -> None:
     user_ids = _user_ids(clients)
     np.save(folder / "user_id.npy", user_ids, allow_pickle=False)
     np.save(folder / "answers.npy", _answers(clients), allow_pickle=False)
-    features = np.lib.format.open_memmap(folder / "features.npy", mode="w+", dtype=FEATURE_DTYPE, shape=user_ids.shape)
-    words: dict[str, list[str]] = {}
+    words = {c.name: pc.unique(clients[c.name]).drop_null().sort() for c in _FEATURES if c.kind == "text"}
+    dtype = np.dtype([(column.name, _field_type(column, clients, words)) for column in _FEATURES])
+    features = np.lib.format.open_memmap(folder / "features.npy", mode="w+", dtype=dtype, shape=user_ids.shape)
     for column in _FEATURES:
-        if column.kind == "text":
-            features[column.name], words[column.name] = _coded(_whole(clients, column.name))
-        else:
-            features[column.name] = _numbers(_whole(clients, column.name), column)
+        values = _whole(clients, column.name)
+        features[column.name] = _codes(values, words[column.name]) if column.name in words else _numbers(values, column)
     features.flush()
-    text = json.dumps(words, ensure_ascii=False, sort_keys=True)
+    text = json.dumps({name: own.to_pylist() for name, own in words.items()}, ensure_ascii=False, sort_keys=True)
     (folder / "words.json").write_text(text, encoding="utf-8")
 
 
@@ -96,10 +91,20 @@ def _answers(clients: pa.Table) -> npt.NDArray[np.void]:
     return answers
 
 
-def _coded(texts: Any) -> tuple[npt.NDArray[np.int32], list[str]]:
-    vocabulary = pc.unique(texts).drop_null().sort()
+def _field_type(column: Column, clients: pa.Table, words: Mapping[str, pa.Array]) -> str:
+    if column.kind in _FIELD_TYPES:
+        return _FIELD_TYPES[column.kind]
+    if column.name in words:
+        ends = [len(words[column.name])]
+    else:
+        ends = [end or 0 for end in pc.min_max(clients[column.name]).as_py().values()]
+    return np.min_scalar_type(-1 - max(map(abs, ends))).newbyteorder("<").str
+
+
+def _codes(texts: Any, vocabulary: pa.Array) -> npt.NDArray[np.int32]:
     codes = pc.fill_null(pc.index_in(texts, value_set=vocabulary, skip_nulls=True), -1)
-    return codes.to_numpy(zero_copy_only=False).astype(np.int32), vocabulary.to_pylist()
+    coded: npt.NDArray[np.int32] = codes.to_numpy(zero_copy_only=False)
+    return coded
 
 
 def _numbers(values: Any, column: Column) -> npt.NDArray[Any]:

@@ -19,7 +19,7 @@ from service.hosts import Hosts
 from service.keys import Keys
 from service.limits import RequestLimit
 from service.log import METHODS, JsonLog, described
-from service.metrics import CONTENT_TYPE, Metrics
+from service.metrics import Metrics
 from service.pages import ask_to_sign_in, browsed
 from service.problems import BadKeyError, NoKeyError, ProblemError, UnknownHostError, problem_response
 from service.provider import Provider
@@ -109,7 +109,6 @@ def create_app(provider: Provider, settings: Settings, log: JsonLog, clock: Call
     app = App(settings, log, Watch(provider, keys, log, clock), metrics, Hosts(settings, bool(keys)))
     guard = Guard(keys, RequestLimit(settings.requests_per_minute, settings.workers))
     Routes(provider, guard, settings, clock).add_to(app)
-    app.add_url_rule("/metrics", "metrics", guard(_metrics_view(metrics, settings, clock), "metrics"))
     app.register_error_handler(ProblemError, _explain)
     app.register_error_handler(HTTPException, _explain)
     if settings.proxies:
@@ -117,14 +116,6 @@ def create_app(provider: Provider, settings: Settings, log: JsonLog, clock: Call
             app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=0, x_port=0, x_prefix=0
         )
     return app
-
-
-def _metrics_view(metrics: Metrics, settings: Settings, clock: Callable[[], float]) -> Callable[[], Response]:
-    def view() -> Response:
-        text = metrics.text(clock(), settings.stale_after_s)
-        return Response(text, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
-
-    return view
 
 
 def _explain(error: Exception) -> AnyResponse:

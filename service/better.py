@@ -1,7 +1,7 @@
 """The smallest change that would make a client one of the next better persona.
 
-Better is who is worth more: personas stand in the order of what their typical client spent in 7 months (the
-profile's median in personas.json). A change is what the client may still do today, on top of what it has done:
+Better is who is worth more and bought as lately by nature: personas stand in the order of what their typical
+client spent in 7 months (the profile's median in personas.json). A change is what the client may still do today, on top of what it has done:
 buy, look, visit, fill the cart; to buy makes the last purchase today's. Changes that say less are smaller, and of
 two that say as much the one with the smaller steps, as ratios.
 """
@@ -94,10 +94,11 @@ class Change:
 def next_better(tree: Tree, personas: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the nearest better persona that the client can come to, and by which change; None when there is none."""
     worth = [persona["profile"].get(WORTH, 0.0) for persona in personas]
-    own = worth[tree.answer(values)[0]]
+    own = tree.answer(values)[0]
     for place in sorted(range(len(personas)), key=worth.__getitem__):
-        if worth[place] > own and (change := smallest_change(tree, place, values)):
-            persona = personas[place]
+        persona = personas[place]
+        later = persona["archetype"]["recency"] >= personas[own]["archetype"]["recency"]
+        if worth[place] > worth[own] and later and (change := smallest_change(tree, place, values)):
             return {"persona": persona["name"], "label": persona["label"], "change": change.said(tree)}
     return None
 

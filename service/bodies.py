@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from flask import Request
 from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from service.problems import InvalidBodyError, NoJsonError, UnreadableBodyError
 
@@ -17,13 +18,25 @@ def checked_body(request: Request, schema: Schema) -> Any:
     if request.mimetype != _JSON:
         raise NoJsonError
     try:
-        sent = json.loads(request.get_data(cache=False), parse_constant=_refuse)
+        sent = json.loads(_whole(request), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:  # bad UTF-8 and numbers of thousands of digits are ValueErrors
         raise UnreadableBodyError from error
     try:
         return schema.load(sent)
     except ValidationError as error:
         raise InvalidBodyError(_flat(error.messages_dict)) from error
+
+
+def _whole(request: Request) -> bytes:
+    """Read the body, or raise that it is too large; of one in chunks, of no told length, werkzeug would cut the rest."""
+    most = request.max_content_length
+    if most is None:
+        return request.get_data(cache=False)
+    request.max_content_length = most + 1
+    body = request.get_data(cache=False)
+    if len(body) > most:
+        raise RequestEntityTooLarge
+    return body
 
 
 def _refuse(name: str) -> NoReturn:

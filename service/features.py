@@ -1,15 +1,16 @@
 """The features that a caller may send of a client: what they are, and which of them cannot be true together."""
 
+import re
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
+from service.agreement import COUNTS, SUM, WINDOWS, disagreements
 from service.problems import InvalidBodyError
 
-WINDOWS = ("2m", "5m", "7m")
 LONGEST = WINDOWS[-1]
-COUNTS = ("number_of_views", "number_of_carts", "number_of_sessions", "count_products")
 DAY_TIMES = ("morning", "afternoon", "evening", "night")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -18,8 +19,8 @@ _LONGEST_DAYS = 214
 _MOST = 10**9
 _MOST_MONEY = 10**12
 _MOST_CHARACTERS = 1000
-_ROUNDING = 0.01
-"""How far a mean price may be off, because it was rounded."""
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d.*", re.ASCII)
+"""Python reads more as one: a date alone, a week of the year."""
 
 
 class _Whole(fields.Integer):
@@ -42,6 +43,19 @@ class _Money(fields.Float):
         return super()._validated(value)
 
 
+class _Moment(fields.DateTime):
+    """A date-time by ISO 8601; in UTC when it names no zone."""
+
+    default_error_messages = {  # noqa: RUF012 (marshmallow's own way)
+        "invalid": "Not an ISO 8601 date-time, such as 2020-04-29T10:11:12Z."
+    }
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
+        if not isinstance(value, str) or not _DATE_TIME.fullmatch(value):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 def _count(required: bool, least: int = 0) -> fields.Field[Any]:
     return _Whole(required=required, validate=validate.Range(least, _MOST))
 
@@ -50,8 +64,8 @@ def _money(required: bool, nullable: bool = False) -> fields.Field[Any]:
     return _Money(required=required, allow_none=nullable, validate=validate.Range(0, _MOST_MONEY))
 
 
-def _text(nullable: bool) -> fields.Field[Any]:
-    return fields.String(allow_none=nullable, validate=validate.Length(max=_MOST_CHARACTERS))
+def _text() -> fields.Field[Any]:
+    return fields.String(allow_none=True, validate=validate.Length(max=_MOST_CHARACTERS))
 
 
 class Features(Schema):
@@ -65,34 +79,20 @@ class Features(Schema):
             **{f"{name}_{w}": _count(w == LONGEST) for name in COUNTS[:-1] for w in WINDOWS},
             **{f"count_products_{w}": _count(w == LONGEST, int(w == LONGEST)) for w in WINDOWS},
             **{f"avg_price_{w}": _money(False, nullable=w != LONGEST) for w in WINDOWS},
-            "last_purchase": _text(False),
+            "last_purchase": _Moment(),
             "days_since_last_purchase": _Whole(required=True, validate=validate.Range(0, _LONGEST_DAYS)),
             "total_purchase_value": _money(True),
             "cart_abandonments": _count(False),
-            "preferred_brand": _text(True),
-            "preferred_category": _text(True),
+            "preferred_brand": _text(),
+            "preferred_category": _text(),
             "most_active_time": fields.String(validate=validate.OneOf(DAY_TIMES)),
             "most_active_day": fields.String(validate=validate.OneOf(WEEKDAYS)),
         }
 
     @validates_schema(skip_on_field_errors=False)
     def _agree(self, data: Mapping[str, Any], **_: Any) -> None:
-        """Windows nest, and what follows from other features follows from them."""
-        wrong: dict[str, list[str]] = {}
-        for name in COUNTS:
-            for shorter, longer in (
-                (f"{name}_2m", f"{name}_5m"),
-                (f"{name}_2m", f"{name}_7m"),
-                (f"{name}_5m", f"{name}_7m"),
-            ):
-                if data.get(shorter, 0) > data.get(longer, _MOST):
-                    wrong[shorter] = [f"Must be at most {longer}."]
-        bought, spent, carts = (data.get(name) for name in _SUM)
-        price, left = data.get("avg_price_7m"), data.get("cart_abandonments")
-        if bought and None not in (price, spent) and abs(price * bought - spent) > _ROUNDING * bought:
-            wrong["avg_price_7m"] = ["Must be total_purchase_value divided by count_products_7m, or left out."]
-        if bought and None not in (carts, left) and left != max(carts - bought, 0):
-            wrong["cart_abandonments"] = ["Must be number_of_carts_7m less count_products_7m, at least 0, or left out."]
+        """What one feature says, another does not deny."""
+        wrong = disagreements(data)
         if wrong:
             raise ValidationError(wrong)
 
@@ -105,12 +105,11 @@ EXAMPLE = {
     "number_of_carts_7m": 3,
     "number_of_sessions_7m": 4,
 }
-_SUM = ("count_products_7m", "total_purchase_value", "number_of_carts_7m")
 
 
 def complete(features: Mapping[str, Any], asked: Collection[str]) -> dict[str, Any]:
     """Return the features with those that follow from them, or raise the problem that the tree asks for others."""
-    bought, spent, carts = (features[name] for name in _SUM)
+    bought, spent, carts = (features[name] for name in SUM)
     follow = {"avg_price_7m": spent / bought, "cart_abandonments": max(carts - bought, 0)}
     whole = {**follow, **features}
     missing = {

@@ -10,8 +10,14 @@ KEY_NAME = "menagerie.key_name"
 FOUND = "menagerie.found"
 UNKNOWN = "menagerie.unknown"
 
-_ACCEPTED_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9.-]{8,64}")
-"""What a caller may name its request: the id goes into the log, and this is neither a user id nor an API key."""
+_ACCEPTED_ID = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?=\d*[a-f])([0-9a-f]{16}|[0-9a-f]{32})|(?=\d*[a-z])[0-9a-hjkmnp-tv-z]{26}",
+    re.ASCII | re.IGNORECASE,
+)
+"""What a caller may name its request: a UUID, 8 or 16 bytes in hexadecimal (as traces have), a ULID.
+
+The id goes into the log, and none of these is a user id or an API key.
+"""
 
 
 def request_id(sent: str | None) -> str:

@@ -11,6 +11,7 @@ from service.client_views import ClientViews
 from service.contract_views import ContractViews
 from service.documented import Route
 from service.guard import Guard
+from service.metrics_view import MetricsView
 from service.page_routes import add_pages
 from service.provider import Provider
 from service.settings import Settings
@@ -38,6 +39,7 @@ class Routes:
             Route("/report", snapshots.report, "lookup"),
             Route("/healthz", snapshots.healthz),
             Route("/readyz", snapshots.readyz),
+            Route("/metrics", MetricsView(provider.metrics, settings, clock).metrics, "metrics"),
         )
 
     def add_to(self, app: Flask) -> None:

@@ -72,6 +72,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Make the application, in the master process."""
         app = self._load_app()
         gc.freeze()  # what is here now stays: no worker's collector looks through it, or unshares its memory
+        gc.enable()
         return app
 
 

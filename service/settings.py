@@ -58,7 +58,7 @@ class Settings:
         45, "After how many days from its as-of date a snapshot is called stale.", least=0, most=36_500
     )
     cache_s: int = _setting(60, "For how many seconds a caller may keep an answer.", least=0, most=31_536_000)
-    grace_s: int = _setting(10, "For how many seconds open requests may finish when stopped.", least=0, most=3600)
+    grace_s: int = _setting(8, "For how many seconds open requests may finish when stopped.", least=0, most=3600)
     audit: bool = _setting(False, "Whether to log whose key read how many clients, a line for each request.")
     log_level: str = _setting("info", "The least grave lines to log.", choices=("debug", "info", "warning", "error"))
 

@@ -36,7 +36,8 @@ class SharedCounts(Storage):
         cells = self._cells
         with self._counting:
             if cells[own + _WINDOW] != window:
-                cells[own + _WINDOW], cells[own + _COUNT] = window, 0
+                cells[own + _COUNT] = 0  # first, or another worker could take the last window's count for this one's
+                cells[own + _WINDOW] = window
             cells[own + _COUNT] += amount
         return self._total(first, window)
 

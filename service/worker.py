@@ -9,9 +9,9 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 from gunicorn.http import errors, wsgi
-from gunicorn.workers.gthread import ThreadWorker
 
 from service.app import App
+from service.connections import PatientWorker
 from service.headers import CONSTANT
 from service.log import JsonLog, described
 from service.problems import CONTENT_TYPE, http_problem
@@ -71,7 +71,7 @@ class _Response(wsgi.Response):  # type: ignore[misc]
         return [line for line in super().default_headers() if not line.startswith("Server:")]
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
+class Worker(PatientWorker):
     """A threaded worker that answers what is not HTTP without repeating it, there or in the log."""
 
     def init_process(self) -> None:

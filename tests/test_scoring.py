@@ -1,7 +1,7 @@
 """A client scored on the fly gets what a stored one gets; what cannot be is named; the way up leads up."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import inf
 from pathlib import Path
@@ -17,7 +17,9 @@ from segmentation.columns import DAY_TIMES, NAMES, WEEKDAYS
 from segmentation.model.inputs import ASKED, INPUT_NAMES
 from segmentation.pipeline import Run, run
 from segmentation.progress import SILENT
+from segmentation.windows import windows
 from service import features as service_features
+from service.agreement import DAYS
 from service.answers import Snapshot
 from service.app import create_app
 from service.better import WORTH, next_better, smallest_change
@@ -128,10 +130,64 @@ def test_every_missing_feature_is_named(small: Any) -> None:
         ({"number_of_views_5m": 2, "number_of_views_2m": 3}, {"number_of_views_2m"}),
         ({"avg_price_7m": 60, "cart_abandonments": 2}, {"avg_price_7m", "cart_abandonments"}),
         ({"avg_price_7m": 60, "most_active_time": "noon"}, {"avg_price_7m", "most_active_time"}),
+        *[({"last_purchase": text}, {"last_purchase"}) for text in ("banana", "", "2020-04-29", "2020-W18-3T10:00Z")],
+        *[({"last_purchase": text}, {"last_purchase"}) for text in ("2020-02-30T10:11:12Z", 1588154400, None)],
+        ({"count_products_2m": 0, "avg_price_2m": 50, "days_since_last_purchase": 60}, {"avg_price_2m"}),
+        ({"count_products_5m": 1, "avg_price_5m": None}, {"avg_price_5m"}),
+        ({"count_products_2m": 0}, {"count_products_2m"}),
+        ({"count_products_5m": 0, "days_since_last_purchase": 149}, {"count_products_5m"}),
+        ({"count_products_2m": 1, "days_since_last_purchase": 62}, {"count_products_2m"}),
+        ({"count_products_5m": 1, "days_since_last_purchase": 200}, {"count_products_5m"}),
+        ({"avg_price_2m": None}, {"avg_price_2m"}),
+        ({"avg_price_5m": 1, "days_since_last_purchase": 153}, {"avg_price_5m"}),
+        ({"avg_price_2m": 9, "avg_price_5m": None, "days_since_last_purchase": 151}, {"avg_price_2m"}),
+        (
+            {"count_products_2m": 1, "avg_price_5m": None, "days_since_last_purchase": 61},
+            {"count_products_2m", "avg_price_5m"},
+        ),
+        ({"count_products_2m": 1, "avg_price_2m": 5000}, {"avg_price_2m"}),
+        ({"avg_price_5m": 60}, {"avg_price_5m"}),
+        ({"count_products_5m": 1, "avg_price_5m": 59.8}, {"avg_price_5m"}),  # as many items, but cheaper ones
+        (
+            {
+                "count_products_7m": 9,
+                "count_products_5m": 2,
+                "avg_price_5m": 5,
+                "count_products_2m": 1,
+                "avg_price_2m": 11,
+            },
+            {"avg_price_2m"},
+        ),
     ],
 )
 def test_every_impossible_feature_is_named(small: Any, sent: Mapping[str, Any], wrong: set[str]) -> None:
     assert set(errors(small.post("/segment", json={**NEW, **sent}))) == wrong
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        *[{"last_purchase": f"2020-04-29T10:11:12{rest}"} for rest in ("Z", ".123456Z", "+02:00", "")],
+        {"count_products_2m": 0, "avg_price_2m": None, "days_since_last_purchase": 59},
+        {"count_products_2m": 1, "avg_price_2m": 59.9, "days_since_last_purchase": 61},
+        {"count_products_5m": 0, "days_since_last_purchase": 150},
+        {"count_products_5m": 1, "days_since_last_purchase": 152},
+        {"avg_price_2m": 59.905, "count_products_5m": 1, "avg_price_5m": 59.895},  # rounded
+        {"count_products_7m": 3, "count_products_2m": 2, "avg_price_2m": 29.95},  # and one for nothing
+    ],
+)
+def test_what_may_be_true_on_some_day_is_accepted(small: Any, sent: Mapping[str, Any]) -> None:
+    assert small.post("/segment", json={**NEW, **sent}).status_code == 200
+
+
+def test_windows_have_as_many_days_as_is_said() -> None:
+    days: dict[str, set[int]] = {}
+    for number in range(366 * 8):  # two leap years
+        of_day = windows(date(1999, 1, 1) + timedelta(number))
+        for months, start in of_day.starts.items():
+            days.setdefault(f"{months}m", set()).add((of_day.end - start).days)
+    assert {window: (min(days[window]), max(days[window])) for window in DAYS} == DAYS
+    assert set(DAYS) | {service_features.LONGEST} == set(days)
 
 
 def test_the_schema_has_the_features_that_clients_have() -> None:
@@ -150,7 +206,7 @@ def test_a_tree_that_asks_for_more_says_so() -> None:
 
 def test_a_stored_client_scored_on_the_fly_gets_the_same_answer(sample: tuple[Any, Snapshot]) -> None:
     http, snapshot = sample
-    for user_id in snapshot.lookup.user_ids[::100].tolist():
+    for user_id in snapshot.lookup.user_ids[::50].tolist():
         stored = http.get(f"/segment/{user_id}?include=features,reasons").json
         scored = http.post("/segment", json=stored["features"]).json
         assert scored == {key: stored[key] for key in scored}
@@ -160,6 +216,7 @@ def test_each_change_leads_to_the_next_better_that_can_be_reached(sample: tuple[
     _, snapshot = sample
     tree, personas = snapshot.tree, snapshot.personas
     worth = {persona["name"]: persona["profile"][WORTH] for persona in personas}
+    recency = {persona["name"]: persona["archetype"]["recency"] for persona in personas}
     led = set()
     for row in range(0, len(snapshot.lookup.user_ids), 10):
         values = snapshot.lookup.features_of(row)
@@ -169,6 +226,7 @@ def test_each_change_leads_to_the_next_better_that_can_be_reached(sample: tuple[
             assert worth[own] == max(worth.values())
             continue
         assert worth[better["persona"]] > worth[own]
+        assert recency[better["persona"]] >= recency[own]
         led.add((own, better["persona"]))
         target = [persona["name"] for persona in personas].index(better["persona"])
         change = smallest_change(tree, target, values)

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -22,6 +22,7 @@ from snapshots import CLIENTS, NOW, client, contents, publish_small
 
 from segmentation.snapshot import publish
 from segmentation.store import open_store
+from service.connections import REQUEST_S
 from service.keys import new_key
 from service.reader import RefusedError, read_snapshot
 
@@ -29,6 +30,8 @@ LOADERS = 4
 SWAPS = 20
 POSITIONS = 200
 FUZZED = 10_000
+STALLED = 20
+"""More than the service has threads."""
 KEY, KEY_LINE = new_key("shop", ["lookup"])
 
 
@@ -235,6 +238,68 @@ def test_a_request_in_flight_is_answered_after_the_stop_has_begun(tmp_path: Path
         connection.sendall(b"Host: localhost\r\n\r\n")
         assert whole_answer(connection).startswith(b"HTTP/1.1 200 OK\r\n")
         assert service.process.wait(WITHIN_S) == 0
+
+
+HALF_A_BODY = b"POST /segments HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%b\r\n\r\n{"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET /segment/7 HTTP/1.1\r\nHost: loc",
+        HALF_A_BODY % b"Content-Length: 100",
+        HALF_A_BODY.replace(b"{", b"5\r\n{") % b"Transfer-Encoding: chunked",
+    ],
+)
+def test_callers_who_do_not_finish_their_request_silence_nobody(tmp_path: Path, sent: bytes) -> None:
+    publish_small(tmp_path / "store")
+    with running(tmp_path / "store", tmp_path / "log", "--workers", "1") as service, ExitStack() as open_ones:
+        stalled = [open_ones.enter_context(connected(service.port)) for _ in range(STALLED)]
+        for connection in stalled:
+            connection.sendall(sent)
+        assert [service.get("/segment/7")[0] for _ in range(20)] == [200] * 20
+        service.process.send_signal(signal.SIGTERM)
+        assert {whole_answer(connection) for connection in stalled} == {b""}
+        assert service.process.wait(WITHIN_S) == 0
+
+
+def test_a_request_that_does_not_end_is_given_up(tmp_path: Path) -> None:
+    publish_small(tmp_path / "store")
+    with running(tmp_path / "store", tmp_path / "log") as service, connected(service.port) as connection:
+        connection.settimeout(REQUEST_S + WITHIN_S)
+        connection.sendall(b"GET /segment/7 HTTP/1.1\r\n")
+        assert whole_answer(connection) == b""
+
+
+@pytest.mark.parametrize("separately", [1, 7, 1000])
+def test_a_request_may_come_in_pieces_and_the_next_one_early(tmp_path: Path, separately: int) -> None:
+    publish_small(tmp_path / "store")
+    body = b'{"user_ids":[7]}'
+    chunked = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    told = b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    post = b"POST /segments HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    last = b"GET /segment/7 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    requests = post + chunked + post + told + last
+    with running(tmp_path / "store", tmp_path / "log") as service, connected(service.port) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for first in range(0, len(requests), separately):
+            connection.sendall(requests[first : first + separately])
+        answers = whole_answer(connection)
+    assert answers.count(b"HTTP/1.1 200 OK\r\n") == 3
+    assert answers.count(b'"persona":"lion"') == 3
+
+
+def test_a_body_in_chunks_may_be_no_larger_than_another(tmp_path: Path) -> None:
+    publish_small(tmp_path / "store")
+    post = b"POST /segments HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    statuses = []
+    with running(tmp_path / "store", tmp_path / "log", "--max-body-bytes", "2000") as service:
+        for spaces in (1984, 1985, 100_000):
+            body = b'{"user_ids":[7]}' + b" " * spaces
+            chunked = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+            statuses.append(asked(service.port, post + b"Connection: close\r\n" + chunked)[9:12])
+    assert statuses == [b"200", b"413", b"413"]
 
 
 def fuzzed(chosen: random.Random) -> bytes:

@@ -314,6 +314,8 @@ def test_while_the_store_is_away_the_service_goes_on_and_says_so_once(
             assert json.loads(service.get("/readyz")[2])["snapshot"] == first
         service.wait_for_lines("store unreachable", 2, within_s=60)
         assert service.get("/segment/512363741")[0] == 200
+        assert json.loads(service.get("/snapshot")[2])["store_reachable"] is False
+        assert b"\nmenagerie_store_unreachable 1.0" in service.get("/metrics")[2]
         second = publish_one(tmp_path / "store")
         upload(moto, prefix, tmp_path / "store")
         with moto_at(port):

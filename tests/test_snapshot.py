@@ -84,6 +84,14 @@ def test_lookup_answers_like_the_clients(folder: Path) -> None:
     assert lookup["features"]["preferred_brand"].tolist() == [1, 1, -1, 0]
 
 
+@pytest.mark.parametrize(("most", "width"), [(127, "i1"), (128, "i2"), (2**31 - 1, "i4"), (2**40, "i8")])
+def test_counts_take_no_more_room_than_they_need(tmp_path: Path, most: int, width: str) -> None:
+    rows = client(1, "fox", number_of_views_7m=most), client(2, "owl", number_of_views_7m=0)
+    folder = tmp_path / "snapshots" / publish(contents(*rows), open_store(str(tmp_path)), NOW)
+    views = np.load(folder / "lookup/features.npy", allow_pickle=False)["number_of_views_7m"]
+    assert (views.tolist(), views.dtype) == ([most, 0], np.dtype(f"<{width}"))
+
+
 def test_same_contents_same_snapshot_in_any_store(tmp_path: Path) -> None:
     one = publish_small(tmp_path / "one")
     chunked = pa.concat_tables([table(row) for row in CLIENTS])
