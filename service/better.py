@@ -1,9 +1,9 @@
 """The smallest change that would make a client one of the next better persona.
 
-Better is who is worth more and bought as lately by nature: personas stand in the order of what their typical
-client spent in 7 months (the profile's median in personas.json). A change is what the client may still do today, on top of what it has done:
-buy, look, visit, fill the cart; to buy makes the last purchase today's. Changes that say less are smaller, and of
-two that say as much the one with the smaller steps, as ratios.
+Better is who is worth more and bought as lately by nature: personas stand in the order of what their typical client
+spent in 7 months (the profile's median in personas.json). A change is what the client may still do today, on top of
+what it has done: buy, look, visit, fill the cart; to buy makes the last purchase today's. Changes that say less are
+smaller, and of two that say as much the one with the smaller steps, as ratios.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -28,7 +28,7 @@ def checked_body(request: Request, schema: Schema) -> Any:
 
 
 def _whole(request: Request) -> bytes:
-    """Read the body, or raise that it is too large; of one in chunks, of no told length, werkzeug would cut the rest."""
+    """Read the body, or raise that it is too large: of one in chunks werkzeug reads what fits, and says nothing."""
     most = request.max_content_length
     if most is None:
         return request.get_data(cache=False)
