@@ -1,5 +1,6 @@
 """The snapshot being served, and how it follows the store."""
 
+from mmap import mmap
 from pathlib import Path
 
 from service.answers import Snapshot
@@ -8,6 +9,8 @@ from service.log import JsonLog, described
 from service.metrics import Metrics
 from service.reader import SNAPSHOT_ID, RefusedError
 from service.source import LocalFolder, Source, UnreachableError
+
+_MOST_TOLD = 256
 
 
 class Provider:
@@ -23,6 +26,8 @@ class Provider:
         self.comparisons = Comparisons(self.source, log)
         self._snapshot: Snapshot | None = None
         self._seen: tuple[str, str] | None = None
+        self._told = mmap(-1, _MOST_TOLD)  # shared by the processes that are made later: what one of them serves
+        self._adopted = self._told[:]
         self.unreachable = False
         self.check_every_s = self.source.check_every_s
 
@@ -51,9 +56,30 @@ class Provider:
         self.unreachable = False
         if followed:
             self._seen = seen
+            if seen and self._is_served(seen[0]):
+                self._told[:] = "\n".join(seen).encode()[:_MOST_TOLD].ljust(_MOST_TOLD)
         return followed
 
-    def _serve(self, snapshot_id: str) -> bool:
+    def adopt(self) -> None:
+        """Hold, in the master process, what some worker serves, so that one that replaces a dead one begins with it.
+
+        The store is not asked, because the master must not wait: what a worker has read lies on this machine.
+        """
+        told = self._told[:]
+        if told == self._adopted:
+            return
+        self._adopted = told
+        snapshot_id, _, version = told.decode("ascii", "replace").strip().partition("\n")
+        seen = snapshot_id, version
+        if seen != self._seen:
+            self._serve(snapshot_id, "snapshot kept for workers to come")
+            if self._is_served(snapshot_id):
+                self._seen = seen
+
+    def _is_served(self, snapshot_id: str) -> bool:
+        return self._snapshot is not None and self._snapshot.id == snapshot_id
+
+    def _serve(self, snapshot_id: str, told: str = "snapshot served") -> bool:
         try:
             if not SNAPSHOT_ID.fullmatch(snapshot_id):
                 raise RefusedError("CURRENT holds no snapshot id")
@@ -68,6 +94,5 @@ class Provider:
             self._log.event("error", "snapshot not read", snapshot=snapshot_id, exception=described(error))
             return False
         else:
-            self.metrics.swaps.inc(before is not None)
-            self._log.event("info", "snapshot served", snapshot=snapshot_id)
+            self._log.event("info", told, snapshot=snapshot_id)
         return True

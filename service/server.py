@@ -10,8 +10,9 @@ from typing import Any
 
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
-from service.app import create_app
+from service.app import App, create_app
 from service.keys import Keys
 from service.log import JsonLog
 from service.metrics import Metrics
@@ -35,6 +36,13 @@ _KEEP_ALIVE_S = 75
 _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (gunicorn's heartbeat files must not wait for a disk)
 
 
+class _Master(Arbiter):  # type: ignore[misc]
+    def murder_workers(self) -> None:
+        """Do, about once a second, what the master does besides looking after workers."""
+        super().murder_workers()
+        self.app.look_around()
+
+
 class Server(BaseApplication):  # type: ignore[misc]
     """Gunicorn, answering at a socket that is bound already with the application that `load_app` makes."""
 
@@ -42,6 +50,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         self._settings = settings
         self._descriptor = listener.detach()
         self._load_app = load_app
+        self._app: Flask | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -70,10 +79,19 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         """Make the application, in the master process."""
-        app = self._load_app()
+        self._app = self._load_app()
         gc.freeze()  # what is here now stays: no worker's collector looks through it, or unshares its memory
         gc.enable()
-        return app
+        return self._app
+
+    def run(self) -> None:
+        """Be the master process, until stopped."""
+        _Master(self).run()
+
+    def look_around(self) -> None:
+        """Keep up with the workers."""
+        if isinstance(self._app, App):
+            self._app.watch.adopt()
 
 
 def bind(settings: Settings) -> socket.socket:

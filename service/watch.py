@@ -30,9 +30,15 @@ class Watch:
 
     def follow(self) -> float:
         """Look at the store once; return the seconds until the next look, more after each failure in a row."""
+        before = self._provider.current()
         self._failures = 0 if self._provider.follow() else self._failures + 1
+        self._provider.metrics.swaps.inc(before is not None and self._provider.current() is not before)
         self._provider.metrics.serving(self._provider.current(), self._provider.unreachable)
         return min(self._provider.check_every_s * 2.0 ** min(self._failures, 10), _LONGEST_WAIT_S)
+
+    def adopt(self) -> None:
+        """Keep up with the workers, in the master process."""
+        self._provider.adopt()
 
     def tell_age(self) -> float:
         """Log the age of the snapshot served; return the seconds until it should be told again."""

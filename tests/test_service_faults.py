@@ -188,6 +188,22 @@ def test_swaps_under_load_fail_no_answer_and_mix_none(tmp_path: Path) -> None:
         assert figure(service, "menagerie_snapshots_refused_total") == 0
 
 
+def test_a_worker_that_replaces_a_dead_one_begins_with_what_the_others_serve(tmp_path: Path) -> None:
+    first = publish_small(tmp_path / "store")
+    with running(tmp_path / "store", tmp_path / "log") as service:
+        second = publish(contents(client(7, "fox")), open_store(str(tmp_path / "store")), NOW)
+        assert len(service.wait_for_lines("snapshot served", 3)) == 3
+        kept = service.wait_for_lines("snapshot kept for workers to come", 1)
+        assert [line["snapshot"] for line in kept] == [second] != [first]
+        shutil.rmtree(tmp_path / "store")
+        assert len(service.wait_for_lines("store unreachable", 2)) == 2
+        for victim in workers_of(service):
+            os.kill(victim, signal.SIGKILL)
+            assert wait_until(partial(is_replaced, service, victim, 2))
+        assert {json.loads(service.get("/readyz")[2])["snapshot"] for _ in range(20)} == {second}
+        assert figure(service, "menagerie_snapshot_swaps_total") == 2
+
+
 def test_a_byte_flipped_anywhere_is_refused(tmp_path: Path) -> None:
     snapshot = publish_small(tmp_path)
     folder = tmp_path / "snapshots" / snapshot
