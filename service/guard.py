@@ -8,6 +8,7 @@ from flask import Response, request
 
 from service.keys import Keys
 from service.limits import RequestLimit
+from service.problems import MissingScopeError
 from service.request import KEY_NAME
 
 
@@ -30,8 +31,12 @@ class Guard:
         @wraps(view)
         def guarded(**values: Any) -> Response:
             environ = request.environ
-            name = self._keys.check(environ.get("HTTP_AUTHORIZATION", ""), scope)
-            environ[KEY_NAME] = name
+            try:
+                name = self._keys.check(environ.get("HTTP_AUTHORIZATION", ""), scope)
+            except MissingScopeError as error:
+                environ[KEY_NAME] = error.key_name
+                raise
+            environ[KEY_NAME] = name  # before anything is refused, so that the log tells who asks too often
             self._limit.count(name)
             return view(**values)
 
