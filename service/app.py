@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 from werkzeug.wrappers import Response as AnyResponse
 
+from service.counting import count_read
 from service.guard import Guard
 from service.headers import with_headers
 from service.hosts import Hosts
@@ -23,7 +24,7 @@ from service.metrics import Metrics
 from service.pages import ask_to_sign_in, browsed
 from service.problems import BadKeyError, NoKeyError, ProblemError, UnknownHostError, problem_response
 from service.provider import Provider
-from service.request import FOUND, KEY_NAME, REQUEST_ID, STARTED_S, UNKNOWN, request_id
+from service.request import KEY_NAME, REQUEST_ID, STARTED_S, request_id
 from service.routes import Routes
 from service.settings import Settings
 from service.watch import Watch
@@ -92,13 +93,12 @@ class App(Flask):
         method, route = environ["REQUEST_METHOD"], rule.rule if rule else "unmatched"
         if method not in METHODS:
             method = "other"
-        self.log.request(named, method, route, response.status_code, duration_s * 1000)
-        self._metrics.request(method, route, response.status_code, duration_s)
-        if FOUND in environ:
-            found, unknown = environ[FOUND], environ[UNKNOWN]
-            self._metrics.clients(found, unknown)
-            if self._audits:
-                self.log.audit(named, environ.get(KEY_NAME), route, found)
+        status, key_name = response.status_code, environ.get(KEY_NAME)
+        self.log.request(named, method, route, status, duration_s * 1000, key_name)
+        self._metrics.request(method, route, status, duration_s)
+        read = count_read(environ, status, self._metrics)
+        if read is not None and self._audits:
+            self.log.audit(named, key_name, route, read)
         return response
 
 

@@ -5,6 +5,7 @@ from flask import Response, request
 from service.answer_schemas import Members, Scored, Segment, Segments
 from service.answering import Answering, fresh
 from service.bodies import checked_body
+from service.counting import note_members
 from service.documented import FILES, INCLUDE, NAME, PAGING, USER_ID, documented
 from service.features import EXAMPLE, Features, complete
 from service.members import FORMATS, page
@@ -53,9 +54,9 @@ class ClientViews:
         stale = "+stale" if self._answering.is_stale(snapshot) else ""
         if not paging.form:
             body, count = page(snapshot, place, paging.cursor, paging.limit, bool(stale))
-            note_clients(request.environ, count)
+            note_members(request.environ, count)
             return self._answering.kept(body, f"{snapshot.id}+{paging.limit}+{paging.cursor}{stale}")
-        note_clients(request.environ, snapshot.personas[place]["clients"])
+        note_members(request.environ, snapshot.personas[place]["clients"])
         form = FORMATS[paging.form]
         response = fresh(form.pieces(snapshot, place), form.content_type)
         saved_as = f"{name}-{snapshot.id}{stale.replace('+', '-')}.{paging.form}"

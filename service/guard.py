@@ -8,7 +8,7 @@ from flask import Response, request
 
 from service.keys import Keys
 from service.limits import RequestLimit
-from service.problems import ProblemError
+from service.problems import MissingScopeError, ProblemError
 from service.request import KEY_NAME
 
 COOKIE = "menagerie_key"
@@ -39,8 +39,12 @@ class Guard:
             environ = request.environ
             sent = environ.get("HTTP_AUTHORIZATION", "")
             by_cookie = not sent and "HTTP_COOKIE" in environ
-            name = self.keys.check(_authorization() if by_cookie else sent, scope)
-            environ[KEY_NAME] = name
+            try:
+                name = self.keys.check(_authorization() if by_cookie else sent, scope)
+            except MissingScopeError as error:
+                environ[KEY_NAME] = error.key_name
+                raise
+            environ[KEY_NAME] = name  # before anything is refused, so that the log tells who asks too often
             self._limit.count(name)
             answer = view(**values)
             if by_cookie and answer.headers.get("Cache-Control") not in ("no-store", "private, no-store"):

@@ -61,7 +61,7 @@ class Keys:
         for key in matching:
             if scope in key.scopes:
                 return key.name
-        raise MissingScopeError(scope)
+        raise MissingScopeError(scope, matching[0].name)
 
     def follow(self) -> float:
         """Read the file if it has changed; return the seconds until the next look at it."""

@@ -64,18 +64,24 @@ class JsonLog:
         line = {"time": self._clock(), "level": "info", "message": "read", **fields}
         self._write(json.dumps(line).encode() + b"\n")
 
-    def request(self, request_id: str, method: str, route: str, status: int, duration_ms: float) -> None:
-        """Log one answered request; `route` is a template of ours, never the path asked for, `method` a known one."""
+    def request(  # noqa: PLR0913, PLR0917 (an object made of them would cost every request)
+        self, request_id: str, method: str, route: str, status: int, duration_ms: float, key_name: str | None = None
+    ) -> None:
+        """Log one answered request; `route` is a template of ours, never the path asked for, `method` a known one.
+
+        The name of a key holds nothing that JSON would escape.
+        """
         if not self._tells_requests:
             return
         if len(self._waiting) >= _MOST_WAITING:
             with self._dropping:
                 self._dropped += 1
         else:
+            whose = f', "key": "{key_name}"' if key_name else ""
             self._waiting.append(
                 f'{{"time": "{self._clock()}", "level": "info", "message": "request", '
                 f'"request_id": "{request_id}", "method": "{method}", "route": "{route}", "status": {status}, '
-                f'"duration_ms": {duration_ms:.3f}}}\n'
+                f'"duration_ms": {duration_ms:.3f}{whose}}}\n'
             )
             if self._writer is None:
                 self._start_writer()

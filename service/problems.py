@@ -61,8 +61,9 @@ class MissingScopeError(ProblemError):
     kind = "missing-scope"
     title = "Missing scope"
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: str, key_name: str) -> None:
         super().__init__(f"The API key lacks the scope {scope}.")
+        self.key_name = key_name
 
 
 class TooManyRequestsError(ProblemError):

@@ -24,8 +24,9 @@ from service.settings import Settings
 MAY_2020 = datetime(2020, 5, 2, 12, tzinfo=UTC).timestamp()
 SHOP, SHOP_LINE = new_key("shop", ["lookup"])
 OTHER, OTHER_LINE = new_key("other", ["lookup"])
+CRM, CRM_LINE = new_key("crm", ["lookup", "export"])
 MONITOR, MONITOR_LINE = new_key("monitor", ["metrics"])
-KEYS = "\n".join((SHOP_LINE, OTHER_LINE, MONITOR_LINE))
+KEYS = "\n".join((SHOP_LINE, OTHER_LINE, CRM_LINE, MONITOR_LINE))
 
 
 class Operated:
@@ -45,6 +46,9 @@ class Operated:
     def get(self, path: str, key: str = "", **headers: str) -> Any:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.http.get(path, headers=sent | ({"Authorization": f"Bearer {key}"} if key else {}))
+
+    def head(self, path: str, key: str) -> Any:
+        return self.http.head(path, headers={"Authorization": f"Bearer {key}"})
 
     def logged(self, message: str) -> list[dict[str, Any]]:
         self._log.flush()
@@ -106,6 +110,7 @@ def test_the_figures(store: Path) -> None:
         "request_duration_seconds_count other unmatched 405": 1,
         "lookups_total found": 3,
         "lookups_total not_found": 1,
+        "members_told_total": 0,
         "snapshot_swaps_total": 0,
         "snapshots_refused_total": 0,
         f"snapshot_as_of_timestamp_seconds 2020-04-30 {snapshot}": datetime(2020, 4, 30, tzinfo=UTC).timestamp(),
@@ -113,6 +118,44 @@ def test_the_figures(store: Path) -> None:
         "snapshot_stale": 0,
         "store_unreachable": 0,
     }
+
+
+def test_members_and_lookups_are_counted_apart_and_only_those_that_were_sent(store: Path) -> None:
+    service = Operated(store, api_keys=KEYS, audit=True)
+    members = ("/personas/fox/clients", "/personas/lion/clients?limit=1", "/personas/owl/clients?format=csv")
+    for path in (*members, "/segment/7"):
+        tag = service.get(path, CRM).headers.get("ETag")
+        assert service.head(path, CRM).status_code == 200
+        if tag:
+            assert service.get(path, CRM, If_None_Match=tag).status_code == 304
+    assert service.head("/segment/8", CRM).status_code == 404
+    asked = {"user_ids": [7, 7, 8]}
+    assert service.http.post("/segments", json=asked, headers={"Authorization": f"Bearer {CRM}"}).status_code == 200
+    figures = service.figures(MONITOR)
+    assert figures["members_told_total"] == 2
+    assert (figures["lookups_total found"], figures["lookups_total not_found"]) == (3, 1)
+    assert [(line["key"], line["route"], line["clients"]) for line in service.logged("read")] == [
+        ("crm", "/personas/<name>/clients", 1),
+        ("crm", "/personas/<name>/clients", 1),
+        ("crm", "/personas/<name>/clients", 0),
+        ("crm", "/segment/<user_id>", 1),
+        ("crm", "/segments", 2),
+    ]
+
+
+def test_a_line_about_a_request_says_whose_key_it_was(store: Path) -> None:
+    service = Operated(store, api_keys=KEYS, requests_per_minute=1)
+    for key in (SHOP, SHOP, MONITOR, "", SHOP[:-1]):
+        service.get("/segment/7", key)
+    service.get("/healthz", SHOP)
+    assert [(line["status"], line.get("key", "nobody")) for line in service.logged("request")] == [
+        (200, "shop"),
+        (429, "shop"),
+        (403, "monitor"),
+        (401, "nobody"),
+        (401, "nobody"),
+        (200, "nobody"),
+    ]
 
 
 def test_the_figures_tell_swaps_refusals_age_and_a_store_that_is_gone(store: Path) -> None:
