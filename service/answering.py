@@ -51,6 +51,10 @@ class Answering:
         """Return the days since the snapshot's as-of date."""
         return snapshot.age_days(self._clock())
 
+    def published(self) -> str | None:
+        """Return the id of the snapshot that the store says is current, None when it does not answer."""
+        return self._provider.published()
+
     def store_is_reachable(self) -> bool:
         """Return whether the last look at the store got an answer."""
         return not self._provider.unreachable

@@ -7,10 +7,11 @@ from service.answering import Answering, fresh
 from service.bodies import checked_body
 from service.counting import note_members
 from service.documented import FILES, INCLUDE, NAME, PAGING, USER_ID, documented
+from service.exports import Exports
 from service.features import EXAMPLE, Features, complete
 from service.members import FORMATS, page
 from service.parameters import parsed_include, parsed_paging, parsed_user_id
-from service.problems import UnknownClientError
+from service.problems import EarlyCursorError, ExpiredCursorError, UnknownClientError
 from service.request import note_clients
 from service.schemas import user_ids_schema
 
@@ -20,8 +21,9 @@ class ClientViews:
 
     features = Features()
 
-    def __init__(self, answering: Answering, max_batch: int) -> None:
+    def __init__(self, answering: Answering, max_batch: int, threads: int) -> None:
         self._answering = answering
+        self._exports = Exports(threads)
         self.user_ids = user_ids_schema(max_batch)
 
     @documented(Segment, problems=(404, 503), parameters=(USER_ID, INCLUDE), kept=True)
@@ -53,12 +55,17 @@ class ClientViews:
         place = snapshot.place(name)
         stale = "+stale" if self._answering.is_stale(snapshot) else ""
         if not paging.form:
-            body, count = page(snapshot, place, paging.cursor, paging.limit, bool(stale))
+            try:
+                body, count = page(snapshot, place, paging.cursor, paging.limit, bool(stale))
+            except ExpiredCursorError as error:
+                if error.snapshot_id == self._answering.published():
+                    raise EarlyCursorError from error
+                raise
             note_members(request.environ, count)
             return self._answering.kept(body, f"{snapshot.id}+{paging.limit}+{paging.cursor}{stale}")
         note_members(request.environ, snapshot.personas[place]["clients"])
         form = FORMATS[paging.form]
-        response = fresh(form.pieces(snapshot, place), form.content_type)
+        response = self._exports.begin(fresh(form.pieces(snapshot, place), form.content_type))
         saved_as = f"{name}-{snapshot.id}{stale.replace('+', '-')}.{paging.form}"
         response.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
         return response

@@ -8,20 +8,21 @@ from itertools import chain, islice
 
 from service.answers import Snapshot
 from service.problems import BadCursorError, ExpiredCursorError
+from service.reader import SNAPSHOT_ID
 
 
 def page(snapshot: Snapshot, persona: int, cursor: str | None, limit: int, stale: bool) -> tuple[bytes, int]:
     """Return the answer with the members from a cursor on, ascending by user id, and how many they are."""
     first = _row(snapshot, persona, cursor) if cursor is not None else 0
     rows = list(islice(chain.from_iterable(snapshot.lookup.rows_of(persona, first)), limit + 1))
-    following = _cursor(snapshot, persona, rows.pop()) if len(rows) > limit else None
+    following = _cursor(snapshot.id, persona, rows.pop()) if len(rows) > limit else None
     members = ",".join(_filled(snapshot, _JSON_LINE, rows))
     about = {"persona": snapshot.personas[persona]["name"], "next_cursor": following}
     return b'{"clients":[%b],%b' % (members.encode(), snapshot.dated(about, stale)[1:]), len(rows)
 
 
-def _cursor(snapshot: Snapshot, persona: int, row: int) -> str:
-    return base64.urlsafe_b64encode(json.dumps([snapshot.id, persona, row]).encode()).decode().rstrip("=")
+def _cursor(snapshot_id: str, persona: int, row: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps([snapshot_id, persona, row]).encode()).decode().rstrip("=")
 
 
 def _row(snapshot: Snapshot, persona: int, cursor: str) -> int:
@@ -30,10 +31,12 @@ def _row(snapshot: Snapshot, persona: int, cursor: str) -> int:
         snapshot_id, of_persona, row = told
     except (ValueError, TypeError, RecursionError) as error:
         raise BadCursorError from error
-    if snapshot_id != snapshot.id:
-        raise ExpiredCursorError
-    if cursor != _cursor(snapshot, persona, row) or of_persona != persona or type(row) is not int or row < 0:
+    if cursor != _cursor(snapshot_id, persona, row) or of_persona != persona or type(row) is not int or row < 0:
         raise BadCursorError
+    if not isinstance(snapshot_id, str) or not SNAPSHOT_ID.fullmatch(snapshot_id):
+        raise BadCursorError
+    if snapshot_id != snapshot.id:
+        raise ExpiredCursorError(snapshot_id)
     return row
 
 

@@ -188,6 +188,30 @@ class ComparingError(ProblemError):
         super().__init__("The two snapshots are being compared; ask again in a second.")
 
 
+class TooManyExportsError(ProblemError):
+    """As many files as may be are being sent."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "too-many-exports"
+    title = "Too many exports"
+    headers = MappingProxyType({"Retry-After": "5"})
+
+    def __init__(self) -> None:
+        super().__init__("As many files as the service sends at the same time are under way; ask again in 5 s.")
+
+
+class EarlyCursorError(ProblemError):
+    """The cursor is of a snapshot that this worker is about to serve."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "early-cursor"
+    title = "Early cursor"
+    headers = MappingProxyType({"Retry-After": "1"})
+
+    def __init__(self) -> None:
+        super().__init__("The cursor's snapshot has just been published and is being taken up; ask again in a second.")
+
+
 class BadParameterError(ProblemError):
     """A parameter of the query has a value that it cannot have."""
 
@@ -212,7 +236,8 @@ class ExpiredCursorError(ProblemError):
     kind = "expired-cursor"
     title = "Expired cursor"
 
-    def __init__(self) -> None:
+    def __init__(self, snapshot_id: str) -> None:
+        self.snapshot_id = snapshot_id
         super().__init__("Another snapshot is served now; begin again without a cursor.")
 
 

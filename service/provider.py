@@ -35,6 +35,14 @@ class Provider:
         """Return the snapshot to answer from, None when there is none."""
         return self._snapshot
 
+    def published(self) -> str | None:
+        """Return the id of the snapshot that the store says is current, None when it does not answer."""
+        try:
+            current = self.source.current()
+        except UnreachableError:
+            return None
+        return current[0] if current else None
+
     def load(self) -> None:
         """Look at the store, and tell if there is nothing to serve."""
         self.follow()

@@ -24,7 +24,7 @@ class Routes:
     def __init__(self, provider: Provider, guard: Guard, settings: Settings, clock: Callable[[], float]) -> None:
         self._guard = guard
         self._answering = Answering(provider, settings, clock)
-        clients = ClientViews(self._answering, settings.max_batch)
+        clients = ClientViews(self._answering, settings.max_batch, settings.threads)
         changes = ChangesViews(self._answering)
         snapshots = SnapshotViews(self._answering)
         self._routes = (

@@ -150,15 +150,43 @@ def test_a_cursor_ends_with_its_snapshot(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
     cursor = shop.http.get("/personas/fox/clients?limit=1").json["next_cursor"]
     publish(contents(*(client(n, "fox") for n in range(4))), store, datetime(2020, 5, 2, tzinfo=UTC))
+    early = Shop(tmp_path).http.get("/personas/fox/clients?limit=1").json["next_cursor"]  # another worker's
+    answer = shop.http.get(f"/personas/fox/clients?cursor={early}")
+    assert (answer.status_code, answer.json["type"]) == (503, "urn:menagerie:early-cursor")
+    assert answer.headers["Retry-After"] == "1"
     shop.provider.follow()
+    assert shop.http.get(f"/personas/fox/clients?cursor={early}").status_code == 200
     answer = shop.http.get(f"/personas/fox/clients?cursor={cursor}")
     assert (answer.status_code, answer.json["type"]) == (410, "urn:menagerie:expired-cursor")
+
+
+def test_only_half_of_the_threads_send_files(many: Shop) -> None:
+    path, threads = "/personas/fox/clients?format=csv", Settings().threads
+    sending = [many.http.get(path, buffered=False) for _ in range(threads // 2)]
+    refused = many.http.get(path)
+    assert (refused.status_code, refused.json["type"]) == (503, "urn:menagerie:too-many-exports")
+    assert refused.headers["Retry-After"] == "5"
+    assert many.http.head("/personas/fox/clients").status_code == 200
+    for answer in sending:
+        answer.close()
+    for _ in range(threads):
+        assert many.http.get(path, buffered=True).text.count("\n") == len(FOXES) + 1
 
 
 def test_cursors_that_were_not_given(small: Shop) -> None:
     snapshot = small.provider.current()
     assert snapshot
-    made = [[snapshot.id, 3, -1], [snapshot.id, 3, "0"], [snapshot.id, 3, True], [snapshot.id, 0, 0], [snapshot.id], 7]
+    made = [
+        ["a", 3, 0],
+        [7, 3, 0],
+        [None, 3, 0],
+        [snapshot.id, 3, -1],
+        [snapshot.id, 3, "0"],
+        [snapshot.id, 3, True],
+        [snapshot.id, 0, 0],
+        [snapshot.id],
+        7,
+    ]
     forged = [base64.urlsafe_b64encode(json.dumps(m).encode()).decode().rstrip("=") for m in made]
     for cursor in (*forged, "", "x", "%00", "é", "A" * 5000):
         answer = small.http.get(f"/personas/fox/clients?cursor={cursor}")
@@ -185,24 +213,26 @@ def test_parameters_that_cannot_be(small: Shop, query: str, kind: str) -> None:
 
 def test_a_file_holds_every_member(many: Shop) -> None:
     expected = [{"user_id": n, "persona": "fox", "cluster": 3, "confidence": n % 7 / 8} for n in FOXES]
-    answer = many.http.get("/personas/fox/clients?format=csv")
+    answer = many.http.get("/personas/fox/clients?format=csv", buffered=True)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     rows = csv.DictReader(io.StringIO(answer.text))
     assert list(rows) == [{name: str(value) for name, value in row.items()} for row in expected]
-    answer = many.http.get("/personas/fox/clients?format=ndjson")
+    answer = many.http.get("/personas/fox/clients?format=ndjson", buffered=True)
     assert answer.headers["Content-Type"] == "application/x-ndjson"
     assert [json.loads(line) for line in answer.text.splitlines()] == expected
-    assert many.http.get("/personas/lion/clients?format=csv").text == "user_id,persona,cluster,confidence\n"
+    assert (
+        many.http.get("/personas/lion/clients?format=csv", buffered=True).text == "user_id,persona,cluster,confidence\n"
+    )
 
 
 def test_a_file_is_named_for_its_snapshot(many: Shop) -> None:
     snapshot = many.provider.current()
     assert snapshot
     saved = f"fox-{snapshot.id}"
-    answer = many.http.get("/personas/fox/clients?format=csv")
+    answer = many.http.get("/personas/fox/clients?format=csv", buffered=True)
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{saved}.csv"'
     many.now_s = datetime(2021, 5, 1, tzinfo=UTC).timestamp()
-    answer = many.http.get("/personas/fox/clients?format=ndjson")
+    answer = many.http.get("/personas/fox/clients?format=ndjson", buffered=True)
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{saved}-stale.ndjson"'
     assert many.http.get("/personas/fox/clients").json["stale"] is True
 

@@ -11,18 +11,21 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from serving import WITHIN_S, Running, running
-from snapshots import CLIENTS, NOW, client, contents, publish_small
+from snapshots import CLIENTS, NOW, client, contents, publish_small, table
 
 from segmentation.snapshot import publish
 from segmentation.store import open_store
-from service.connections import REQUEST_S
+from service.connections import REQUEST_S, STALLED_S
 from service.keys import new_key
 from service.reader import RefusedError, read_snapshot
 
@@ -286,6 +289,49 @@ def test_a_request_that_does_not_end_is_given_up(tmp_path: Path) -> None:
         connection.settimeout(REQUEST_S + WITHIN_S)
         connection.sendall(b"GET /segment/7 HTTP/1.1\r\n")
         assert whole_answer(connection) == b""
+
+
+MANY = 300_000
+
+
+def publish_many(store: Path) -> str:
+    """Publish so many foxes that the file of them fits into no buffer between the service and its caller."""
+    one = table(client(1, "fox"))
+    clients = one.take(pa.array(np.zeros(MANY, dtype=np.int64)))
+    clients = clients.set_column(0, one.schema.field(0), pa.array(np.arange(MANY)))
+    named = contents(client(1, "fox"))
+    personas = [{**entry, "clients": MANY if entry["name"] == "fox" else 0} for entry in named.personas]
+    counts = {"clients": MANY, "events": 40}
+    return publish(replace(named, clients=clients, personas=personas, counts=counts), open_store(str(store)), NOW)
+
+
+EXPORT = b"GET /personas/fox/clients?format=ndjson HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_callers_who_do_not_read_their_files_leave_threads_to_others_and_are_left(tmp_path: Path) -> None:
+    publish_many(tmp_path / "store")
+    with running(tmp_path / "store", tmp_path / "log", "--workers", "1") as service, ExitStack() as open_ones:
+        stalled = [open_ones.enter_context(connected(service.port)) for _ in range(STALLED)]
+        for connection in stalled:
+            connection.sendall(EXPORT)
+        assert [service.get("/segment/7")[0] for _ in range(20)] == [200] * 20
+        assert len(service.wait_for_lines(f"A caller stalled for {STALLED_S:.0f} s and was left.", 2, 30)) == 2
+        assert service.get("/personas/fox/clients?format=csv")[0] == 200
+
+
+def test_a_file_that_is_being_sent_is_sent_to_its_end_after_the_stop_has_begun(tmp_path: Path) -> None:
+    publish_many(tmp_path / "store")
+    with (
+        running(tmp_path / "store", tmp_path / "log", "--workers", "1") as service,
+        connected(service.port) as connection,
+    ):
+        connection.sendall(EXPORT)
+        begin = connection.recv(1000)
+        service.process.send_signal(signal.SIGTERM)
+        assert len(service.wait_for_lines("Handling signal: term", 1)) == 1
+        answer = begin + whole_answer(connection)
+        assert answer.count(b'"persona":"fox"') == MANY
+        assert service.process.wait(WITHIN_S) == 0
 
 
 @pytest.mark.parametrize("separately", [1, 7, 1000])
