@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -38,11 +38,33 @@ STALLED = 20
 KEY, KEY_LINE = new_key("shop", ["lookup"])
 
 
-class Load:
-    """Asks for clients as fast as it can, over a kept connection for each thread, and keeps what went wrong."""
+MANY = 300_000
 
-    def __init__(self, port: int, ids: list[int], check: Callable[[bytes], bool]) -> None:
-        self._port, self._ids, self._check = port, ids, check
+
+def publish_many(store: Path, persona: str = "fox", confidence: float = 0.75) -> str:
+    """Publish so many of a persona that the file of them fits into no buffer between the service and its caller."""
+    one = table(client(1, persona, confidence=confidence))
+    clients = one.take(pa.array(np.zeros(MANY, dtype=np.int64)))
+    clients = clients.set_column(0, one.schema.field(0), pa.array(np.arange(MANY)))
+    named = contents(client(1, persona))
+    personas = [{**entry, "clients": MANY if entry["name"] == persona else 0} for entry in named.personas]
+    counts = {"clients": MANY, "events": 40}
+    return publish(replace(named, clients=clients, personas=personas, counts=counts), open_store(str(store)), NOW)
+
+
+Asked = tuple[str, str, str | None]
+"""Method, path and body."""
+
+
+def for_one_of(ids: Sequence[int], chosen: random.Random) -> Asked:
+    return "GET", f"/segment/{chosen.choice(ids)}", None
+
+
+class Load:
+    """Asks as fast as it can, over a kept connection for each thread, and keeps what went wrong."""
+
+    def __init__(self, port: int, ask: Callable[[random.Random], Asked], check: Callable[[bytes], bool]) -> None:
+        self._port, self._ask_for, self._check = port, ask, check
         self.answered = 0
         self.broken = 0
         self.wrong: list[bytes] = []
@@ -75,7 +97,7 @@ class Load:
         connection = HTTPConnection("127.0.0.1", self._port, timeout=WITHIN_S)
         while not self._ended.is_set():
             try:
-                connection.request("GET", f"/segment/{chosen.choice(self._ids)}")
+                connection.request(*self._ask_for(chosen), headers={"Content-Type": "application/json"})
                 answer = connection.getresponse()
                 body = answer.read()
             except (OSError, HTTPException):
@@ -123,7 +145,7 @@ def test_a_killed_worker_breaks_its_own_requests_only_and_no_count_falls(tmp_pat
     ids = [row["user_id"] for row in CLIENTS]
     with running(tmp_path / "store", tmp_path / "log", "--workers", "3") as service:
         folder = shared_folder(service)
-        with Load(service.port, ids, lambda _: True) as load:
+        with Load(service.port, partial(for_one_of, ids), lambda _: True) as load:
             for _ in range(3):
                 victim = workers_of(service)[0]
                 os.kill(victim, signal.SIGKILL)
@@ -170,18 +192,20 @@ def test_workers_count_requests_with_a_key_together(tmp_path: Path) -> None:
 
 
 def test_swaps_under_load_fail_no_answer_and_mix_none(tmp_path: Path) -> None:
-    ids = list(range(1, 500))
-    expected = {}
-    for persona, confidence in (("owl", 0.25), ("fox", 0.75)):
-        rows = [client(user_id, persona, confidence=confidence) for user_id in ids]
-        expected[publish(contents(*rows), open_store(str(tmp_path)), NOW)] = (persona, confidence)
+    expected = {publish_many(tmp_path, *answer): answer for answer in (("owl", 0.25), ("fox", 0.75))}
+
+    def ask(chosen: random.Random) -> Asked:
+        page = "GET", f"/personas/{chosen.choice(['owl', 'fox'])}/clients?limit=50", None
+        batch = "POST", "/segments", json.dumps({"user_ids": chosen.sample(range(MANY), 50)})
+        return chosen.choice((page, batch, for_one_of(range(MANY), chosen), for_one_of(range(MANY), chosen)))
 
     def agrees(body: bytes) -> bool:
         told = json.loads(body)
-        return (told["persona"], told["confidence"]) == expected[told["snapshot"]]
+        answers = told.get("clients", [told])
+        return all((answer["persona"], answer["confidence"]) == expected[told["snapshot"]] for answer in answers)
 
     store = open_store(str(tmp_path))
-    with running(tmp_path, tmp_path / "log") as service, Load(service.port, ids, agrees) as load:
+    with running(tmp_path, tmp_path / "log") as service, Load(service.port, ask, agrees) as load:
         for swap in range(SWAPS):
             store.set_current(list(expected)[swap % 2], store.current())
             served = 1 + 2 * (swap + 1)  # by the master process, then by each of two workers
@@ -289,20 +313,6 @@ def test_a_request_that_does_not_end_is_given_up(tmp_path: Path) -> None:
         connection.settimeout(REQUEST_S + WITHIN_S)
         connection.sendall(b"GET /segment/7 HTTP/1.1\r\n")
         assert whole_answer(connection) == b""
-
-
-MANY = 300_000
-
-
-def publish_many(store: Path) -> str:
-    """Publish so many foxes that the file of them fits into no buffer between the service and its caller."""
-    one = table(client(1, "fox"))
-    clients = one.take(pa.array(np.zeros(MANY, dtype=np.int64)))
-    clients = clients.set_column(0, one.schema.field(0), pa.array(np.arange(MANY)))
-    named = contents(client(1, "fox"))
-    personas = [{**entry, "clients": MANY if entry["name"] == "fox" else 0} for entry in named.personas]
-    counts = {"clients": MANY, "events": 40}
-    return publish(replace(named, clients=clients, personas=personas, counts=counts), open_store(str(store)), NOW)
 
 
 EXPORT = b"GET /personas/fox/clients?format=ndjson HTTP/1.1\r\nHost: localhost\r\n\r\n"
