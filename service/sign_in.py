@@ -37,7 +37,7 @@ class SignIn:
             return self._pages.page("sign_in.html", error.status, to=to, wrong=error.kind)
         answer = redirect(to, HTTPStatus.SEE_OTHER)
         answer.headers["Cache-Control"] = "no-store"
-        answer.set_cookie(COOKIE, key, secure=request.is_secure, httponly=True, samesite="Strict")
+        answer.set_cookie(COOKIE, key, secure=request.is_secure, httponly=True, samesite="Lax")
         return answer
 
     def leave(self) -> AnyResponse:
@@ -45,7 +45,7 @@ class SignIn:
         _refuse_other_sites()
         answer = redirect(link("/"), HTTPStatus.SEE_OTHER)
         answer.headers["Cache-Control"] = "no-store"
-        answer.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Strict")
+        answer.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Lax")
         return answer
 
 

@@ -57,7 +57,7 @@ def test_a_page_asks_for_the_key_and_goes_on_to_what_was_asked(person: Person) -
 
 def test_the_cookie_stays_with_us(person: Person) -> None:
     told = person.signs_in(READER).headers["Set-Cookie"]
-    assert told == f"{COOKIE}={READER}; HttpOnly; Path=/; SameSite=Strict"
+    assert told == f"{COOKIE}={READER}; HttpOnly; Path=/; SameSite=Lax"
     assert person.signs_in(READER).headers["Cache-Control"] == "no-store"
 
 
