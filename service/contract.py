@@ -18,6 +18,13 @@ _ABOUT = "Who is this customer, and why? Every answer comes from one immutable s
 _ALWAYS = (400, 414, 500)
 """400 also when the header Host names somebody else."""
 _GUARDED = (401, 403, 429)
+_HEADERS = {
+    "X-Request-ID": "Names the request, also in the log.",
+    "ETag": "What the answer holds, for If-None-Match; a file of members has none.",
+    "Retry-After": "Seconds after which to try again.",
+    "WWW-Authenticate": "How to send an API key.",
+}
+_SENT_WITH = {304: "ETag", 401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
 
 
 def document(app: Flask, routes: Iterable[Route], with_keys: bool) -> dict[str, Any]:
@@ -44,15 +51,15 @@ def _described(route: Route, operation: Operation, with_keys: bool) -> dict[str,
     guarded = route.scope is not None and with_keys
     statuses = {*_ALWAYS, *operation.problems, *(_GUARDED if guarded else ())}
     sentence = (route.view.__doc__ or "").partition("\n")[0]
+    good = _answer(200, "ETag" if operation.kept else None) | {"content": operation.content()}
     told: dict[str, Any] = {
         "operationId": route.view.__name__,
         "summary": sentence,
         "parameters": list(operation.parameters),
-        "responses": {"200": {"description": HTTPStatus.OK.phrase, "content": operation.content()}}
-        | {str(status): _problem(status) for status in sorted(statuses)},
+        "responses": {"200": good} | {str(status): _problem(status) for status in sorted(statuses)},
     }
     if operation.kept:
-        told["responses"]["304"] = {"description": HTTPStatus.NOT_MODIFIED.phrase}
+        told["responses"]["304"] = _answer(304, _SENT_WITH[304])
     if operation.body:
         schema = getattr(getattr(route.view, "__self__"), operation.body)  # noqa: B009 (views are methods)
         content = {"schema": schema, "example": operation.example}
@@ -63,4 +70,14 @@ def _described(route: Route, operation: Operation, with_keys: bool) -> dict[str,
 
 
 def _problem(status: int) -> dict[str, Any]:
-    return {"description": HTTPStatus(status).phrase, "content": {CONTENT_TYPE: {"schema": Problem}}}
+    return _answer(status, _SENT_WITH.get(status)) | {"content": {CONTENT_TYPE: {"schema": Problem}}}
+
+
+def _answer(status: int, header: str | None) -> dict[str, Any]:
+    """Return an answer with the headers that tell a caller something, but without content."""
+    headers = {
+        name: {"description": _HEADERS[name], "required": (name, status) != ("ETag", 200), "schema": {"type": "string"}}
+        for name in ("X-Request-ID", header)
+        if name
+    }
+    return {"description": HTTPStatus(status).phrase, "headers": headers}

@@ -65,6 +65,7 @@ USER_ID = parameter(
     "user_id",
     "path",
     "A client, by a 64-bit integer.",
+    512363741,
     type="integer",
     format="int64",
     minimum=LEAST_ID,

@@ -5,10 +5,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
 
 from service.agreement import COUNTS, SUM, WINDOWS, disagreements
 from service.problems import InvalidBodyError
+from service.schemas import Body
 
 LONGEST = WINDOWS[-1]
 DAY_TIMES = ("morning", "afternoon", "evening", "night")
@@ -68,7 +69,7 @@ def _text() -> fields.Field[Any]:
     return fields.String(allow_none=True, validate=validate.Length(max=_MOST_CHARACTERS))
 
 
-class Features(Schema):
+class Features(Body):
     """A client's features as of today; a client has bought something in the last 7 months."""
 
     class Meta:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from werkzeug.datastructures import MultiDict
 
 from service.answers import INCLUDABLE
+from service.masking import masked
 from service.members import FORMATS
 from service.problems import (
     BadIncludeError,
@@ -38,7 +39,7 @@ def parsed_user_id(text: str) -> int:
 def _refuse_unknown(arguments: MultiDict[str, str], *known: str) -> None:
     for name in arguments:
         if name not in known:
-            told = name[:_MOST_CHARACTERS_TOLD]
+            told = masked(name)[:_MOST_CHARACTERS_TOLD]
             raise UnknownParameterError(f"There is no parameter {told!r}, only {' and '.join(known)}.")
 
 

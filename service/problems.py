@@ -1,22 +1,21 @@
 """What can go wrong for a caller, as RFC 9457 problem details; each kind carries its own status."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
+from itertools import islice
 from types import MappingProxyType
 from urllib.parse import quote
 
 from flask import Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from service.masking import masked
+
 CONTENT_TYPE = "application/problem+json"
 _MOST_ERRORS = 100
 _MOST_CHARACTERS = 64
-_API_KEY = re.compile(r"menagerie_[A-Za-z0-9_-]{20,}")
-"""One sent in a place where it does not belong, such as the path, is not repeated."""
-
 _OURS = "Something failed on our side; the request_id leads to it in our log."
 
 
@@ -269,17 +268,19 @@ class InvalidBodyError(ProblemError):
     title = "Invalid body"
 
     def __init__(self, told: Mapping[str, str]) -> None:
-        pointers = [pointer[:_MOST_CHARACTERS] for pointer in told][:_MOST_ERRORS]
-        super().__init__(f"Missing or impossible: {', '.join(name or 'the body' for name in pointers)}.")
+        pointers = [masked(pointer)[:_MOST_CHARACTERS] for pointer in islice(told, _MOST_ERRORS)]
+        named = ", ".join(name or "the body" for name in pointers)
+        super().__init__(told[""] if list(told) == [""] else f"Missing or impossible: {named}.")
         self.errors = [{"pointer": p, "detail": d} for p, d in zip(pointers, told.values(), strict=False)]
 
 
 class NoSnapshotError(ProblemError):
-    """Nothing can be answered yet."""
+    """Nothing can be answered yet; the store is looked at every second, one in S3 every two."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     kind = "no-snapshot"
     title = "No snapshot"
+    headers = MappingProxyType({"Retry-After": "2"})
 
     def __init__(self) -> None:
         super().__init__("The service has no snapshot to answer from yet.")
@@ -301,13 +302,12 @@ class Problem:
             "type": f"urn:menagerie:{self.kind}" if self.kind else "about:blank",
             "title": self.title,
             "status": self.status,
-            "detail": self.detail,
-            "instance": instance,
+            "detail": masked(self.detail),
+            "instance": masked(instance),
             "request_id": request_id,
             **({"errors": list(self.errors)} if self.errors else {}),
         }
-        text = json.dumps(problem, ensure_ascii=False, separators=(",", ":"))
-        return _API_KEY.sub("menagerie_...", text).encode()
+        return json.dumps(problem, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def http_problem(status: int) -> Problem:
@@ -328,4 +328,5 @@ def problem_response(error: Exception, request: Request, request_id: str) -> Res
         problem = http_problem(code or HTTPStatus.INTERNAL_SERVER_ERROR)
     if isinstance(error, MethodNotAllowed):
         headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+        problem = replace(problem, detail=f"Allowed here: {headers['Allow']}.")
     return Response(problem.body(quote(request.path), request_id), problem.status, headers)

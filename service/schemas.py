@@ -7,13 +7,22 @@ from marshmallow import Schema, ValidationError, fields, validate
 LEAST_ID, MOST_ID = -(2**63), 2**63 - 1
 
 
+_TOO_MANY = "At most {max:,} ids a request."
+
+
+class Body(Schema):
+    """What a body holds."""
+
+    error_messages = {"type": "Send a JSON object."}  # noqa: RUF012 (marshmallow's own way)
+
+
 class UserIdList(fields.List[int]):
     """Many user ids; checked in one go, because a field's own check of each would take most of the time."""
 
     def __init__(self, most: int) -> None:
         bounds = validate.Range(LEAST_ID, MOST_ID)
         each = fields.Integer(strict=True, validate=bounds, metadata={"format": "int64"})
-        super().__init__(each, required=True, validate=validate.Length(max=most))
+        super().__init__(each, required=True, validate=validate.Length(max=most, error=_TOO_MANY))
         self._most = most
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[int | None]:  # noqa: ARG002
@@ -30,7 +39,7 @@ class UserIdList(fields.List[int]):
 
 def user_ids_schema(most: int) -> Schema:
     """Return what names many clients, at most so many."""
-    return Schema.from_dict({"user_ids": UserIdList(most)}, name="UserIds")()
+    return Body.from_dict({"user_ids": UserIdList(most)}, name="UserIds")()
 
 
 _EXACT = 2**53

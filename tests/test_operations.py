@@ -6,15 +6,19 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from snapshots import client, contents, publish_small
 
 from segmentation.snapshot import publish
 from segmentation.store import open_store
 from service.app import App, create_app
+from service.features import Features
 from service.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES, policy_of
 from service.keys import new_key
 from service.log import JsonLog
@@ -220,6 +224,65 @@ def test_the_audit_tells_whose_key_read_how_many_clients(store: Path) -> None:
     quiet = Operated(store, api_keys=KEYS)
     quiet.get("/segment/7", SHOP)
     assert quiet.logged("read") == []
+
+
+SECRETS = st.sampled_from(
+    [hashlib.sha256(b"a key").hexdigest(), "0b5e1f0a-93d6-4c1c-8f43-5c8f6f5f2a11", SHOP, "eyJhbGciOiJIUzI1NiIsInR5cCI6"]
+) | st.text("0123456789abcdefABCDEFghijXYZ_-+=", min_size=20, max_size=90).filter(
+    lambda text: not text.lstrip("-").isdigit()
+)
+
+
+def encoded(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+def ways_to_send(http: FlaskClient, secret: str) -> list[Any]:
+    twice = encoded(encoded(secret))
+    paths = [
+        f"/{secret}",
+        f"/segment/{secret}",
+        f"/{twice}/x",
+        f"/segment/{encoded(secret)}",
+        f"/personas/{secret}/clients",
+    ]
+    queries = [
+        f"/segment/7?{name}=1" for name in (quote(secret), encoded(secret), twice, f"{'a.' * 24}{quote(secret)}")
+    ]
+    queries += [f"/segment/7?include={quote(secret)}", f"/personas/fox/clients?cursor={quote(secret)}"]
+    bodies = [{secret: 1}, {f"{'a.' * 24}{secret}": 1}, {"user_ids": [secret]}, secret, {secret: secret}]
+    return [
+        *(http.get(path) for path in paths + queries),
+        http.delete(f"/segment/{secret}"),
+        *(http.post(path, json=body) for path in ("/segment", "/segments") for body in bodies),
+    ]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(secret=SECRETS)
+def test_no_problem_repeats_what_may_be_a_secret(store: Path, secret: str) -> None:
+    """Neither as it is, nor in part, however often it is encoded."""
+    for answer in ways_to_send(Operated(store).http, secret):
+        assert answer.status_code in {400, 404, 405, 422}
+        told = answer.text
+        while told != unquote(told):
+            told = unquote(told)
+        assert not [part for part in range(len(secret) - 11) if secret[part : part + 12] in told]
+
+
+def test_what_is_ours_is_repeated(store: Path) -> None:
+    service = Operated(store)
+    wrong = dict.fromkeys(Features().fields, "x")
+    answer: Any = service.http.post("/segment", json=wrong)
+    named = {error["pointer"] for error in answer.json["errors"]}
+    assert named | {"/preferred_brand", "/preferred_category"} == {f"/{name}" for name in wrong}
+    assert "..." not in answer.text
+    for rule in service.app.url_map.iter_rules():
+        refused: Any = service.http.open(rule.rule, method="BREW")
+        assert refused.json["instance"] == quote(rule.rule)
+    for user_id in (-(2**63), 2**63 - 1):
+        assert service.get(f"/segment/{user_id}").json["instance"] == f"/segment/{user_id}"
+    assert "..." not in service.get("/segment/9223372036854775808").text  # whose detail tells the bounds
 
 
 @pytest.mark.parametrize("path", ["/", "/segment/7", "/segment/x", "/nowhere", "/healthz", "/metrics", "/personas"])

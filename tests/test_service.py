@@ -246,7 +246,7 @@ def test_a_user_id_of_more_than_64_bits(service: Service, text: str) -> None:
         "The user id does not fit in 64 bits",
         400,
         "The user id does not fit in 64 bits: it is from -9223372036854775808 to 9223372036854775807.",
-        f"/segment/{text}",
+        f"/segment/{text if len(text) <= 20 else '...'}",  # anything longer may be a secret
     )
 
 
@@ -297,7 +297,7 @@ def test_other_problems(service: Service) -> None:
     assert told(service.get("/a b/c")) == nowhere
     refused = service.http.delete("/segment/7")
     assert refused.headers["Allow"] == "GET, HEAD, OPTIONS"
-    assert told(refused)["status"] == 405
+    assert told(refused)["detail"] == "Allowed here: GET, HEAD, OPTIONS."
 
 
 def test_a_fault_of_ours_tells_nothing_but_its_request_id(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,7 +344,9 @@ def test_the_report(service: Service) -> None:
 def test_without_a_snapshot_then_with_one(store: Path) -> None:
     service = Service(store)
     for path in ("/readyz", "/segment/7", "/personas", "/snapshot", "/report"):
-        assert told(service.get(path)) == problem(
+        answer = service.get(path)
+        assert answer.headers["Retry-After"] == "2"
+        assert told(answer) == problem(
             "urn:menagerie:no-snapshot",
             "No snapshot",
             503,
