@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Running]:
+    publish_small(tmp_path, as_of=date(2020, 3, 31))  # for what has changed since
     publish_small(tmp_path)
     keys = {"MENAGERIE_API_KEYS": KEY_LINE, "MENAGERIE_REQUESTS_PER_MINUTE": "0"}
     with running(tmp_path, tmp_path / "log", environment=keys) as started:
