@@ -1,4 +1,4 @@
-"""What callers get, as marshmallow schemas: the contract is made of them, and tests hold every answer to it."""
+"""What callers get, as marshmallow schemas: the contract is made of them, and tests load answers of every route."""
 
 from marshmallow import Schema, fields, validate
 

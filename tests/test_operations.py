@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from snapshots import client, contents, publish_small
 from segmentation.snapshot import publish
 from segmentation.store import open_store
 from service.app import App, create_app
-from service.features import Features
+from service.features import EXAMPLE, Features
 from service.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES, policy_of
 from service.keys import new_key
 from service.log import JsonLog
@@ -285,12 +286,44 @@ def test_what_is_ours_is_repeated(store: Path) -> None:
     assert "..." not in service.get("/segment/9223372036854775808").text  # whose detail tells the bounds
 
 
-@pytest.mark.parametrize("path", ["/", "/segment/7", "/segment/x", "/nowhere", "/healthz", "/metrics", "/personas"])
-def test_every_answer_makes_browsers_strict(store: Path, path: str) -> None:
-    headers = Operated(store).get(path).headers
-    assert {CONTENT_SECURITY_POLICY: OWN_FILES, **dict(ALWAYS)}.items() <= dict(headers).items()
-    assert "unsafe" not in headers[CONTENT_SECURITY_POLICY]
-    assert not {"Server", "Strict-Transport-Security"} & set(headers.keys())
+def every_answer(store: Path) -> Iterator[Any]:
+    """Yield an answer of each status, to each method, and of each kind of body."""
+    service = Operated(store, max_body_bytes=1000)
+    http = service.http
+    for path in ("/", "/segment/7", "/healthz", "/metrics", "/personas", "/docs", "/docs/start.js", "/openapi.json"):
+        answer = service.get(path)
+        yield answer
+        yield http.head(path)
+        if tag := answer.headers.get("ETag"):
+            yield service.get(path, If_None_Match=tag)
+    for path in ("/personas/fox/clients", "/personas/fox/clients?format=csv", "/segment/x", "/nowhere", "/segment/8"):
+        yield service.get(path)
+    yield service.get("/segment/7", Host="elsewhere.example")
+    yield http.delete("/segment/7")
+    yield http.options("/segment/7")
+    for path, body in (
+        ("/segments", {"user_ids": [7]}),
+        ("/segment", EXAMPLE),
+        ("/segment", {}),
+        ("/segment", "x" * 2000),
+    ):
+        yield http.post(path, json=body)
+    yield http.post("/segment", data="{}")
+    guarded = Operated(store, api_keys=KEYS, requests_per_minute=1)
+    yield from (guarded.get("/segment/7", key) for key in ("", MONITOR, SHOP, SHOP, SHOP))
+    yield Operated(store / "empty").get("/readyz")
+
+
+def test_every_answer_makes_browsers_strict(store: Path) -> None:
+    statuses = set()
+    for answer in every_answer(store):
+        statuses.add(answer.status_code)
+        headers = answer.headers
+        assert {CONTENT_SECURITY_POLICY: OWN_FILES, **dict(ALWAYS)}.items() <= dict(headers).items()
+        assert all(len(headers.getlist(name)) == 1 for name in (CONTENT_SECURITY_POLICY, *dict(ALWAYS), "X-Request-ID"))
+        assert "unsafe" not in headers[CONTENT_SECURITY_POLICY]
+        assert not {"Server", "Strict-Transport-Security"} & set(headers.keys())
+    assert statuses == {200, 304, 400, 401, 403, 404, 405, 413, 415, 422, 429, 503}
 
 
 def sha256(text: str) -> str:

@@ -15,7 +15,7 @@ from s3_servers import free_port
 from serving import ENVIRONMENT, WITHIN_S, running, start
 from snapshots import AS_OF, CLIENTS, publish_small
 
-from service.headers import ALWAYS, CONTENT_SECURITY_POLICY
+from service.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES
 
 
 def refused(*arguments: str) -> tuple[int, str]:
@@ -48,6 +48,35 @@ def test_it_answers_logs_no_user_id_and_ends_when_told_to(tmp_path: Path) -> Non
     for expected in (("/segment/<user_id>", 200), ("/segment/<user_id>", 404), ("/segment/<user_id>", 400)):
         assert expected in routes
     assert "51236374" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GARBAGE\r\n\r\n", 400),
+        (b"GET /segment/7 HTTP/1.1\r\nHost: localhost\r\nNo colon\r\n\r\n", 400),
+        (b"GET /segment/%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % (b"7" * 5000), 414),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: %b\r\n\r\n" % (b"7" * 9000), 431),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n%b\r\n" % (b"X: 7\r\n" * 200), 431),
+    ],
+    ids=["no request", "no header", "long path", "long header", "many headers"],
+)
+def test_what_gunicorn_refuses_has_the_headers_of_every_answer(tmp_path: Path, sent: bytes, status: int) -> None:
+    with running(tmp_path, tmp_path / "log", "--workers", "1") as service:
+        with socket.create_connection(("127.0.0.1", service.port), WITHIN_S) as connection:
+            connection.sendall(sent)
+            head, _, body = b"".join(iter(lambda: connection.recv(65_536), b"")).partition(b"\r\n\r\n")
+        (line,) = service.wait_for_lines("failed", 1)
+    first, *lines = head.decode("ascii").split("\r\n")
+    headers = dict(text.split(": ", 1) for text in lines)
+    problem = json.loads(body)
+    assert first == f"HTTP/1.1 {status} {problem['title']}"
+    assert {CONTENT_SECURITY_POLICY: OWN_FILES, **dict(ALWAYS), "Cache-Control": "no-store"}.items() <= headers.items()
+    assert (headers["Content-Type"], headers["Content-Length"]) == ("application/problem+json", str(len(body)))
+    assert len(headers) == len(lines)
+    assert "Server" not in headers
+    assert headers["X-Request-ID"] == problem["request_id"] == line["request_id"]
+    assert problem["status"] == line["status"] == status
 
 
 def test_nothing_that_was_asked_is_in_a_log_of_everything(tmp_path: Path) -> None:
