@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -98,6 +99,24 @@ def test_the_contract_is_openapi_31(http: FlaskClient) -> None:
     }
     assert told == {(path, method) for path, method in served if path not in shown}
     assert json.dumps(contract).count('"$ref"') > DOCUMENTED
+
+
+def test_the_contract_names_the_headers(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    log = JsonLog("error")
+    http = create_app(Provider(tmp_path, log), Settings(api_keys=KEY_LINE), log).test_client()
+    contract: Any = http.get("/openapi.json").json
+    responses = contract["paths"]["/segment/{user_id}"]["get"]["responses"]
+    told = {status: set(response["headers"]) - {"X-Request-ID"} for status, response in responses.items()}
+    assert {status: names for status, names in told.items() if names} == {
+        "200": {"ETag"},
+        "304": {"ETag"},
+        "401": {"WWW-Authenticate"},
+        "429": {"Retry-After"},
+        "503": {"Retry-After"},
+    }
+    every = [method["responses"] for path in contract["paths"].values() for method in path.values()]
+    assert all("X-Request-ID" in response["headers"] for each in every for response in each.values())
 
 
 def test_the_page_asks_for_nothing_but_files_of_ours(http: FlaskClient) -> None:
