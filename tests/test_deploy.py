@@ -228,6 +228,7 @@ def test_the_service_is_registered_as_it_may_run() -> None:
         "MENAGERIE_STORE": "s3://shop-bucket/store",
         "MENAGERIE_HOST": "0.0.0.0",  # noqa: S104
         "MENAGERIE_PORT": "8000",
+        "MENAGERIE_PROXIES": "1",  # the load balancer
         "MENAGERIE_CACHE_DIR": "/cache",
         "TMPDIR": "/cache",
     }
