@@ -218,7 +218,8 @@ def test_the_engine_is_sent_nothing_but_what_is_copied(tmp_path: Path) -> None:
         *("segmentation", "service", "data"),
     }
     assert {"".join(path.suffixes[-2:]) for path in sent if path.parts[0] == "data"} == {".csv.gz"}
-    assert {path.suffix for path in sent if path.parts[0] in {"segmentation", "service"}} == {".py", ".toml"}
+    ours = {path.suffix for path in sent if path.parts[0] in {"segmentation", "service"}}
+    assert ours == {".py", ".toml", ".html", ".css", ".js", ".svg"}
 
 
 def test_the_dockerfile_keeps_to_good_practice() -> None:
