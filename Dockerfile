@@ -26,7 +26,8 @@ END
 COPY --chmod=755 <<'END' /usr/local/bin/make-repeatable
 #!/bin/sh -eu
 # Compile the Python code under a folder (or $2 in it) for good; give its files the earliest time that a zip can hold.
-python -W ignore -m compileall -q -f -s "$1" --invalidation-mode unchecked-hash "$1/${2-}"
+# With random hashes Python may compile a file to other bytes each time.
+PYTHONHASHSEED=0 python -W ignore -m compileall -q -f -s "$1" --invalidation-mode unchecked-hash "$1/${2-}"
 find "$1" -exec touch --no-dereference --date 1980-01-01 {} +
 END
 

@@ -1,6 +1,7 @@
 """Proof that a snapshot is whole: what its manifest says is what its files are."""
 
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,13 @@ def _check_counts(folder: Path, manifest: Manifest) -> None:
             raise _broken(folder, told)
 
 
+_READING = Lock()
+"""NumPy reads a file's head by `ast.literal_eval`, which fails now and then in two threads at once (CPython 3.11)."""
+
+
 def _array(folder: Path, name: str) -> Any:
-    return np.load(folder / "lookup" / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+    with _READING:
+        return np.load(folder / "lookup" / f"{name}.npy", mmap_mode="r", allow_pickle=False)
 
 
 def _broken(folder: Path, what: str) -> BadSnapshotError:

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from math import isnan
 from pathlib import Path
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -89,6 +90,11 @@ def open_lookup(folder: Path) -> Lookup:
     )
 
 
+_READING = Lock()
+"""NumPy reads a file's head by `ast.literal_eval`, which fails now and then in two threads at once (CPython 3.11)."""
+
+
 def _mapped(file: Path) -> npt.NDArray[Any]:
-    # A plain array over the map: the memmap class does work of its own at every access.
-    return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
+    with _READING:
+        mapped = np.load(file, mmap_mode="r", allow_pickle=False)
+    return np.asarray(mapped)  # a plain array over the map: the memmap class does work of its own at every access
