@@ -86,7 +86,7 @@ def test_a_client_is_told_with_reasons_and_what_would_change_it(shop: Shop) -> N
         assert sentence in told
     assert "look twice" not in told
     assert "look twice" in shop.read("/client?user_id=7").text  # the clustering disagrees
-    assert "No step leads to a persona that spends more." in shop.read("/client?user_id=7").text
+    assert "No likely step leads to a persona that spends more." in shop.read("/client?user_id=7").text
 
 
 def test_a_client_in_french(shop: Shop) -> None:
