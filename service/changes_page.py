@@ -81,7 +81,7 @@ def summary(found: Changes, labels: Mapping[str, str], words: Wording) -> str:
         f"Compared with {day}, {words.whole(moved)} of {words.whole(both)} clients ({share}) changed persona, "
         f"{words.whole(came)} came and {words.whole(left)} left",
         f"Par rapport au {day}, {_french(moved, words, 'client')} sur {words.whole(both)} ({share}) "
-        f"{'a' if moved < 2 else 'ont'} changé de profil, {_french(came, words, 'est arrivé', 'sont arrivés')} "
+        f"{'a' if moved < 2 else 'ont'} changé de persona, {_french(came, words, 'est arrivé', 'sont arrivés')} "
         f"et {_french(left, words, 'est parti', 'sont partis')}",
     ) + (_largest(found, labels, words) if moved else ".")
 

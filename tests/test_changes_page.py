@@ -67,7 +67,7 @@ def test_one_sentence_sums_up_what_moved(http: FlaskClient) -> None:
         "went from Fox to Owl, and its spending over 7 months from 2,000 to 1,200."
     ) in http.get("/changes").text
     assert (
-        "Par rapport au 31 mars 2020, 2 clients sur 5 (40\u202f%) ont changé de profil, 1 est arrivé et 1 est parti"
+        "Par rapport au 31 mars 2020, 2 clients sur 5 (40\u202f%) ont changé de persona, 1 est arrivé et 1 est parti"
         "\u202f; le plus grand groupe (2) est passé de Renard à Chouette, et ses dépenses sur 7 mois de 2\u202f000 à "
         "1\u202f200."
     ) in http.get("/changes?lang=fr").text

@@ -92,7 +92,7 @@ def test_a_new_client(small: Any) -> None:
         },
         "advice": {
             "en": "Activate: small offers, low thresholds.",
-            "fr": "Activer : petites offres, seuils bas.",
+            "fr": "Activer\u202f: petites offres, seuils bas.",
         },
         "as_of": "2020-04-30",
         "stale": True,

@@ -78,7 +78,7 @@ def fox(snapshot: str) -> dict[str, Any]:
         "cluster": 3,
         "advice": {
             "en": "Target: few campaigns, premium ones.",
-            "fr": "Cibler : peu de campagnes, haut de gamme.",
+            "fr": "Cibler\u202f: peu de campagnes, haut de gamme.",
         },
         "as_of": "2020-04-30",
         "snapshot": snapshot,
