@@ -71,7 +71,7 @@ class Pages:
             "asked_language": request.args.get(PARAMETER),
             "href": link,
             "translated": lambda to: link(path, **{**request.args.to_dict(), PARAMETER: to}),
-            "here": path,
+            "here": request.path,
             "snapshot": snapshot,
             "age_days": snapshot and self.answering.age_days(snapshot),
             "stale": bool(snapshot and self.answering.is_stale(snapshot)),

@@ -168,6 +168,7 @@ def test_an_address_that_there_is_not_gets_a_page_in_a_browser_only(
     assert (page.status_code, page.mimetype) == (status, "text/html")
     assert "There is no such page" in page.text
     assert "elsewhere" not in page.text
+    assert "aria-current" not in page.text
     assert page.headers.get("Allow") == others[0].headers.get("Allow")
     assert [(other.status_code, other.mimetype) for other in others] == [(status, "application/problem+json")] * 2
 
