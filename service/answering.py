@@ -1,6 +1,9 @@
 """What every route needs: the snapshot to answer from, and answers with the right headers."""
 
+import gzip
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
 from flask import Response, request
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
+_LEVEL = 6
+"""Compresses 5 MB in about 0.15 s; more makes it hardly smaller."""
 
 
 class Answer(Response):
@@ -81,6 +86,23 @@ class Answering:
             return answer
         headers.append(("Content-Length", str(len(body))))
         return Answer([body], headers=headers)
+
+    def packed(self, body: bytes, tag: str, content_type: str) -> Response:
+        """Answer with something large that a caller may keep, compressed for those who take it so."""
+        zipped = request.accept_encodings["gzip"] > 0
+        answer = (
+            self.kept(_gzipped(body), f"{tag}+gzip", content_type) if zipped else self.kept(body, tag, content_type)
+        )
+        answer.headers["Vary"] = "Accept-Encoding"
+        if zipped and answer.status_code == HTTPStatus.OK:
+            answer.headers["Content-Encoding"] = "gzip"
+        return answer
+
+
+@lru_cache(maxsize=4)
+def _gzipped(body: bytes) -> bytes:
+    """Compress once what is asked for again: the report of the snapshot served, and the files of /docs."""
+    return gzip.compress(body, _LEVEL, mtime=0)
 
 
 def fresh(body: bytes | Iterable[bytes], content_type: str = JSON) -> Response:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from flask import Flask, Request, Response, request
@@ -21,8 +22,8 @@ from service.keys import Keys
 from service.limits import RequestLimit
 from service.log import METHODS, JsonLog, described
 from service.metrics import Metrics
-from service.pages import ask_to_sign_in, browsed
-from service.problems import BadKeyError, NoKeyError, ProblemError, UnknownHostError, problem_response
+from service.pages import Pages, browsed
+from service.problems import ProblemError, UnknownHostError, problem_response
 from service.provider import Provider
 from service.request import KEY_NAME, REQUEST_ID, STARTED_S, request_id
 from service.routes import Routes
@@ -108,9 +109,11 @@ def create_app(provider: Provider, settings: Settings, log: JsonLog, clock: Call
     metrics = provider.metrics
     app = App(settings, log, Watch(provider, keys, log, clock), metrics, Hosts(settings, bool(keys)))
     guard = Guard(keys, RequestLimit(settings.requests_per_minute, settings.workers))
-    Routes(provider, guard, settings, clock).add_to(app)
-    app.register_error_handler(ProblemError, _explain)
-    app.register_error_handler(HTTPException, _explain)
+    routes = Routes(provider, guard, settings, clock)
+    routes.add_to(app)
+    explain = partial(_explain, routes.pages)
+    app.register_error_handler(ProblemError, explain)
+    app.register_error_handler(HTTPException, explain)
     if settings.proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies, x_host=0, x_port=0, x_prefix=0
@@ -118,9 +121,10 @@ def create_app(provider: Provider, settings: Settings, log: JsonLog, clock: Call
     return app
 
 
-def _explain(error: Exception) -> AnyResponse:
+def _explain(pages: Pages, error: Exception) -> AnyResponse:
     if isinstance(error, SecurityError):
         error = UnknownHostError()
-    if isinstance(error, NoKeyError | BadKeyError) and request.endpoint == "report" and browsed(request):
-        return ask_to_sign_in()
+    nowhere = request.url_rule is None and isinstance(error, HTTPException)
+    if (nowhere or request.endpoint == "report") and browsed(request):
+        return pages.explained(error)
     return problem_response(error, request, request.environ[REQUEST_ID])

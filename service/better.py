@@ -1,9 +1,10 @@
 """The smallest change that would make a client one of the next better persona.
 
-Better is who is worth more and bought as lately by nature: personas stand in the order of what their typical client
-spent in 7 months (the profile's median in personas.json). A change is what the client may still do today, on top of
-what it has done: buy, look, visit, fill the cart; to buy makes the last purchase today's. Changes that say less are
-smaller, and of two that say as much the one with the smaller steps, as ratios.
+Better is who is worth more, also than what this client has spent, and bought as lately by nature: personas stand in
+the order of what their typical client spent in 7 months (the profile's median in personas.json). A change is what the
+client may still do today, on top of what it has done: buy, look, visit, fill the cart; to buy makes the last purchase
+today's. Changes that say less are smaller, and of two that say as much the one with the smaller steps, as ratios. What
+hardly anybody does is no change: more than so many items more, or several times as much looking.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,10 @@ _DAYS, _BOUGHT, _SPENT, _PRICE = (
 )
 _CARTS, _LEFT = "number_of_carts_7m", "cart_abandonments"
 _RAISED = ("number_of_views_7m", "number_of_sessions_7m", _CARTS)
+_MOST_MORE = 10
+"""So many more of anything somebody may still do."""
+_MOST_TIMES = 3
+"""Of looks, visits and additions to the cart, up to so many times what there is."""
 _CENT = Decimal("0.01")
 _ANY: Bounds = (-inf, inf)
 
@@ -67,6 +72,15 @@ class Change:
         steps = sum(log((self.after[name] + 1) / (self.before[name] + 1)) for name in changed)
         return len({_BOUGHT if name == _SPENT else name for name in changed}), steps
 
+    @property
+    def is_likely(self) -> bool:
+        """Return whether somebody may do it: a customer shown a mountain does not climb it."""
+        items = self.after[_BOUGHT] - self.before[_BOUGHT]
+        raised = [(self.before[name], self.after[name]) for name in _RAISED]
+        return items <= _MOST_MORE and all(
+            after <= max(before + _MOST_MORE, before * _MOST_TIMES) for before, after in raised
+        )
+
     def said(self, tree: Tree) -> dict[str, list[str]]:
         """Say the change in sentences, by language."""
         return {language: list(self._sentences(tree, language)) for language in LANGUAGES}
@@ -95,18 +109,20 @@ def next_better(tree: Tree, personas: Sequence[Mapping[str, Any]], values: Mappi
     """Return the nearest better persona that the client can come to, and by which change; None when there is none."""
     worth = [persona["profile"].get(WORTH, 0.0) for persona in personas]
     own = tree.answer(values)[0]
+    least = max(worth[own], values[_SPENT])
     for place in sorted(range(len(personas)), key=worth.__getitem__):
         persona = personas[place]
         later = persona["archetype"]["recency"] >= personas[own]["archetype"]["recency"]
-        if worth[place] > worth[own] and later and (change := smallest_change(tree, place, values)):
+        if worth[place] > least and later and (change := smallest_change(tree, place, values)):
             return {"persona": persona["name"], "label": persona["label"], "change": change.said(tree)}
     return None
 
 
 def smallest_change(tree: Tree, persona: int, values: Values) -> Change | None:
-    """Return the smallest change that makes a client one of a persona (its place), None when none does."""
+    """Return the smallest likely change that makes a client one of a persona (its place), None when none does."""
     changes = (_change(values, box) for place, box in tree.leaves if place == persona)
-    return min((change for change in changes if change), key=lambda change: change.size, default=None)
+    likely = (change for change in changes if change and change.is_likely)
+    return min(likely, key=lambda change: change.size, default=None)
 
 
 def _change(before: Values, box: Mapping[str, Bounds]) -> Change | None:

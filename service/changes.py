@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from service.answers import Snapshot
 from service.lookup import Lookup
+from service.windows import begins_late
 
 _ROWS_AT_ONCE = 16_384
 _PAUSE_S = 0.0001
@@ -36,13 +37,15 @@ class Flow:
 class Changes:
     """All flows between another snapshot and the one served, those without a client left out.
 
-    `others` are all with which the one served can be compared, the latest first.
+    `others` are all with which the one served can be compared, the latest first. `late` are the days of the first event
+    then and now, each None unless the 7 months begin well before it.
     """
 
     other: str
     other_as_of: date
     flows: tuple[Flow, ...]
     others: tuple[str, ...]
+    late: tuple[date | None, date | None]
 
     @property
     def moved(self) -> list[Flow]:
@@ -72,7 +75,9 @@ def _largest_first(flows: Iterable[Flow]) -> list[Flow]:
 def changes(then: Snapshot, now: Snapshot, others: Iterable[str]) -> Changes:
     """Compare two snapshots of several, in time and memory that do not keep requests waiting."""
     names_then, names_now = ([persona["name"] for persona in snapshot.personas] for snapshot in (then, now))
-    return Changes(then.id, then.as_of, tuple(flows(then.lookup, names_then, now.lookup, names_now)), tuple(others))
+    found = tuple(flows(then.lookup, names_then, now.lookup, names_now))
+    late = begins_late(then.metrics, then.as_of), begins_late(now.metrics, now.as_of)
+    return Changes(then.id, then.as_of, found, tuple(others), late)
 
 
 def flows(then: Lookup, names_then: Sequence[str], now: Lookup, names_now: Sequence[str]) -> Iterator[Flow]:

@@ -1,6 +1,7 @@
 """The page that shows what has changed since another snapshot."""
 
 from collections.abc import Mapping
+from datetime import date
 from http import HTTPStatus
 from typing import Any
 
@@ -62,6 +63,7 @@ def _shown(snapshot: Snapshot, found: Changes, words: Wording) -> dict[str, Any]
         "found": found,
         "personas": personas,
         "summary": summary(found, labels, words),
+        "warning": warning(found, snapshot.as_of, words),
         "drawings": [
             (kind, sankey(found.flows, list(personas), *size, _TOP))
             for kind, size in (("wide", _WIDE), ("narrow", _NARROW))
@@ -79,9 +81,24 @@ def summary(found: Changes, labels: Mapping[str, str], words: Wording) -> str:
         f"Compared with {day}, {words.whole(moved)} of {words.whole(both)} clients ({share}) changed persona, "
         f"{words.whole(came)} came and {words.whole(left)} left",
         f"Par rapport au {day}, {_french(moved, words, 'client')} sur {words.whole(both)} ({share}) "
-        f"{'a' if moved < 2 else 'ont'} changé de profil, {_french(came, words, 'est arrivé', 'sont arrivés')} "
+        f"{'a' if moved < 2 else 'ont'} changé de persona, {_french(came, words, 'est arrivé', 'sont arrivés')} "
         f"et {_french(left, words, 'est parti', 'sont partis')}",
-    ) + (_largest(found.moved[0], labels, words) if moved else ".")
+    ) + (_largest(found, labels, words) if moved else ".")
+
+
+def warning(found: Changes, as_of: date, words: Wording) -> str:
+    """Return one sentence for windows that begin before there are events: their money is no whole 7 months'."""
+    days = [words.date(day) for day, late in zip((found.other_as_of, as_of), found.late, strict=True) if late]
+    if not days:
+        return ""
+    first = words.date(max(late for late in found.late if late))
+    ends = words.say(" and ", " et au ").join(days)
+    return words.say(
+        f"Compare with care: there are events from {first} only, so the 7 months up to {ends} are not complete, and "
+        "what was spent, who came and who left may differ for that reason alone.",
+        f"À comparer avec prudence : il n’y a d’événements qu’à partir du {first}, les 7 mois jusqu’au {ends} ne sont "
+        "donc pas complets ; dépenses, arrivées et départs peuvent différer pour cette seule raison.",
+    )
 
 
 def _french(count: int, words: Wording, one: str, many: str = "") -> str:
@@ -89,15 +106,16 @@ def _french(count: int, words: Wording, one: str, many: str = "") -> str:
     return f"{words.whole(count)} {one if count < 2 else many or f'{one}s'}"
 
 
-def _largest(flow: Flow, labels: Mapping[str, str], words: Wording) -> str:
+def _largest(found: Changes, labels: Mapping[str, str], words: Wording) -> str:
+    flow, full = found.moved[0], not any(found.late)
     then, now = labels[flow.then or ""], labels[flow.now or ""]
     count, before, after = words.whole(flow.clients), words.whole(flow.value_then), words.whole(flow.value_now)
     of = "d’" if then[0] in "AEÉIOUY" else "de "
     return words.say(
-        f"; the largest group, {count}, went from {then} to {now}, "
-        f"and its spending over 7 months from {before} to {after}.",
-        f" ; le plus grand groupe ({count}) est passé {of}{then} à {now}, "
-        f"et ses dépenses sur 7 mois de {before} à {after}.",
+        f"; the largest group, {count}, went from {then} to {now}"
+        + (f", and its spending over 7 months from {before} to {after}." if full else "."),
+        f" ; le plus grand groupe ({count}) est passé {of}{then} à {now}"
+        + (f", et ses dépenses sur 7 mois de {before} à {after}." if full else "."),
     )
 
 

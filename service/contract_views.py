@@ -46,4 +46,4 @@ class ContractViews:
             raise NotFound
         content_type, read = _ASSETS[name]
         body = read()
-        return self._answering.kept(body, version_of(body), content_type)
+        return self._answering.packed(body, version_of(body), content_type)

@@ -13,7 +13,7 @@ from service.answers import Snapshot
 from service.better import next_better
 from service.pages import Pages
 from service.parameters import parsed_user_id
-from service.problems import BadUserIdError
+from service.problems import BadUserIdError, TooLargeUserIdError
 from service.request import note_clients
 
 _FIRST_MEMBERS = 20
@@ -37,16 +37,16 @@ class Dashboard:
         snapshot = self._pages.answering.snapshot()
         try:
             user_id = parsed_user_id("".join(typed.split()))
-        except BadUserIdError:
-            return self._instead(HTTPStatus.BAD_REQUEST, typed)
+        except BadUserIdError as error:
+            return self._instead(HTTPStatus.BAD_REQUEST, typed, too_large=isinstance(error, TooLargeUserIdError))
         row = snapshot.lookup.row(user_id)
         note_clients(request.environ, int(row is not None), int(row is None))
         if row is None:
             return self._instead(HTTPStatus.NOT_FOUND, str(user_id))
         return self._pages.page("client.html", user_id=user_id, **_known(snapshot, row))
 
-    def _instead(self, status: HTTPStatus, typed: str) -> Response:
-        return self._pages.page("no_client.html", status, code=int(status), typed=typed[:_MOST_TYPED])
+    def _instead(self, status: HTTPStatus, typed: str, **values: Any) -> Response:
+        return self._pages.page("no_client.html", status, code=int(status), typed=typed[:_MOST_TYPED], **values)
 
     def persona(self, name: str) -> Response:
         """Show one persona, and to whom its key lets see them its first members."""
@@ -72,7 +72,7 @@ def _known(snapshot: Snapshot, row: int) -> dict[str, Any]:
     return {
         "persona": persona,
         "agrees": agrees,
-        "confidence": confidence,
+        "hundred": int(round(100 * confidence, 6)),  # downwards: 99.8 in 100 are not all
         "sure": "sure" if confidence >= _SURE else "fairly" if confidence >= _FAIRLY_SURE else "unsure",
         "features": features,
         "purchased": date.fromisoformat(features["last_purchase"][: len("2020-04-30")]),

@@ -77,6 +77,11 @@ def compared(features: Mapping[str, Any], profile: Mapping[str, Any]) -> list[Co
     ]
 
 
+def readable(name: str) -> str:
+    """Return a brand or a category's path as people write it."""
+    return name.replace(".", " › ").replace("_", " ")
+
+
 def _pair(profile: Mapping[str, Any], name: str) -> tuple[float, float] | None:
     found = profile.get(f"quartiles_{name}")
     return (found[0], found[1]) if found else None

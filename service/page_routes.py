@@ -3,20 +3,17 @@
 from flask import Blueprint, Flask
 from werkzeug.exceptions import HTTPException
 
-from service.answering import Answering
 from service.asset_view import asset_view
 from service.changes_page import ChangesPage
 from service.dashboard import Dashboard
 from service.documented import Route
-from service.guard import Guard
 from service.pages import SIGN_IN, Pages
 from service.problems import ProblemError
 from service.sign_in import SignIn
 
 
-def add_pages(app: Flask, answering: Answering, guard: Guard) -> None:
+def add_pages(app: Flask, pages: Pages) -> None:
     """Register every page; what goes wrong in one is told on a page, too."""
-    pages = Pages(answering, guard)
     dashboard, sign_in = Dashboard(pages), SignIn(pages)
     blueprint = Blueprint("pages", "service")
     routes = [
@@ -24,16 +21,16 @@ def add_pages(app: Flask, answering: Answering, guard: Guard) -> None:
         Route("/client", dashboard.client, "lookup"),
         Route("/persona/<name>", dashboard.persona, "lookup"),
         Route("/changes", ChangesPage(pages).changes, "lookup"),
-        Route("/assets/<name>", asset_view(answering)),
+        Route("/assets/<name>", asset_view(pages.answering)),
     ]
-    if guard:
+    if pages.guard:
         routes += [
             Route(SIGN_IN, sign_in.form),
             Route(SIGN_IN, sign_in.enter, method="POST"),
             Route("/sign-out", sign_in.leave, method="POST"),
         ]
     for route in routes:
-        view = route.view if route.scope is None else guard(route.view, route.scope)
+        view = route.view if route.scope is None else pages.guard(route.view, route.scope)
         blueprint.add_url_rule(route.rule, view_func=view, methods=[route.method])
     blueprint.register_error_handler(ProblemError, pages.explained)
     blueprint.register_error_handler(HTTPException, pages.explained)

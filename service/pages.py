@@ -12,7 +12,7 @@ from service.answering import HTML, Answering
 from service.answers import Snapshot
 from service.guard import Guard
 from service.language import PARAMETER, Wording, wording_of
-from service.problems import BadKeyError, NoKeyError, NoSnapshotError, ProblemError
+from service.problems import BadKeyError, NoKeyError, NoSnapshotError, ProblemError, headers_of
 
 SIGN_IN = "/sign-in"
 _CACHE_CONTROL = "private, no-store"
@@ -38,12 +38,11 @@ class Pages:
     def explained(self, error: Exception) -> AnyResponse:
         """Return a page that says what is wrong; whoever is not signed in is asked to."""
         if isinstance(error, NoKeyError | BadKeyError):
-            return ask_to_sign_in()
+            return _ask_to_sign_in()
         failed = error.code if isinstance(error, HTTPException) else None
         status = error.status if isinstance(error, ProblemError) else failed or HTTPStatus.INTERNAL_SERVER_ERROR
-        headers = error.headers if isinstance(error, ProblemError) else {}
         answer = self.page("problem.html", status, error=error, code=int(status))
-        answer.headers.update(headers)
+        answer.headers.update(headers_of(error))
         return answer
 
     def snapshot(self) -> Snapshot | None:
@@ -55,6 +54,7 @@ class Pages:
 
     def _everywhere(self, words: Wording) -> dict[str, Any]:
         snapshot = self.snapshot()
+        path = request.path if request.url_rule else "/"  # an address that is not ours may look like another site's
         functions = (
             words.say,
             words.of,
@@ -70,7 +70,7 @@ class Pages:
             "language": words.language,
             "asked_language": request.args.get(PARAMETER),
             "href": link,
-            "translated": lambda to: link(request.path, **{**request.args.to_dict(), PARAMETER: to}),
+            "translated": lambda to: link(path, **{**request.args.to_dict(), PARAMETER: to}),
             "here": request.path,
             "snapshot": snapshot,
             "age_days": snapshot and self.answering.age_days(snapshot),
@@ -80,7 +80,7 @@ class Pages:
         }
 
 
-def ask_to_sign_in() -> AnyResponse:
+def _ask_to_sign_in() -> AnyResponse:
     """Send a person to the form, and from there back to what they asked for."""
     answer = redirect(link(SIGN_IN, next=request.full_path.rstrip("?")), HTTPStatus.SEE_OTHER)
     answer.headers["Cache-Control"] = _CACHE_CONTROL
@@ -88,8 +88,9 @@ def ask_to_sign_in() -> AnyResponse:
 
 
 def browsed(request: Request) -> bool:
-    """Return whether this comes from a person's browser: programs do not ask for HTML by name."""
-    return "text/html" in request.headers.get("Accept", "")
+    """Return whether this comes from a person's browser: programs do not ask for HTML before JSON."""
+    accepted = request.accept_mimetypes
+    return accepted["text/html"] > accepted["application/json"]
 
 
 def link(path: str, **query: Any) -> str:

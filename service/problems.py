@@ -317,16 +317,21 @@ def http_problem(status: int) -> Problem:
     return Problem("", known.phrase, status, detail)
 
 
+def headers_of(error: Exception) -> dict[str, str]:
+    """Return the headers that tell more of an error, whatever its answer looks like."""
+    if isinstance(error, ProblemError):
+        return dict(error.headers)
+    return {"Allow": ", ".join(sorted(error.valid_methods or ()))} if isinstance(error, MethodNotAllowed) else {}
+
+
 def problem_response(error: Exception, request: Request, request_id: str) -> Response:
     """Return the answer to a request that failed, by one of our own problems or by HTTP."""
-    headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
+    headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store", **headers_of(error)}
     if isinstance(error, ProblemError):
         problem = Problem(error.kind, error.title, int(error.status), str(error), error.errors)
-        headers |= error.headers
     else:
         code = error.code if isinstance(error, HTTPException) else None
         problem = http_problem(code or HTTPStatus.INTERNAL_SERVER_ERROR)
     if isinstance(error, MethodNotAllowed):
-        headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
         problem = replace(problem, detail=f"Allowed here: {headers['Allow']}.")
     return Response(problem.body(quote(request.path), request_id), problem.status, headers)

@@ -13,6 +13,7 @@ from service.documented import Route
 from service.guard import Guard
 from service.metrics_view import MetricsView
 from service.page_routes import add_pages
+from service.pages import Pages
 from service.provider import Provider
 from service.settings import Settings
 from service.snapshot_views import SnapshotViews
@@ -24,6 +25,7 @@ class Routes:
     def __init__(self, provider: Provider, guard: Guard, settings: Settings, clock: Callable[[], float]) -> None:
         self._guard = guard
         self._answering = Answering(provider, settings, clock)
+        self.pages = Pages(self._answering, guard)
         clients = ClientViews(self._answering, settings.max_batch, settings.threads)
         changes = ChangesViews(self._answering)
         snapshots = SnapshotViews(self._answering)
@@ -59,4 +61,4 @@ class Routes:
         for route in (*self._routes, *shown):
             view = route.view if route.scope is None else self._guard(route.view, route.scope)
             app.add_url_rule(route.rule, view_func=view, methods=[route.method])
-        add_pages(app, self._answering, self._guard)
+        add_pages(app, self.pages)

@@ -3,12 +3,12 @@
 import re
 from http import HTTPStatus
 
-from flask import Response, redirect, request
+from flask import Response, current_app, redirect, request
 from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response as AnyResponse
 
 from service.guard import COOKIE
-from service.pages import Pages, link
+from service.pages import SIGN_IN, Pages, link
 from service.problems import BadKeyError, MissingScopeError, NoKeyError
 
 _OUR_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,2000}")
@@ -25,12 +25,12 @@ class SignIn:
 
     def form(self) -> Response:
         """Show the form."""
-        return self._pages.page("sign_in.html", to=_path(request.args.get("next", "")), wrong="")
+        return self._pages.page("sign_in.html", to=_next(), wrong="")
 
     def enter(self) -> AnyResponse:
         """Check the key that was typed; if it opens the pages, remember it."""
         _refuse_other_sites()
-        key, to = request.form.get("key", "").strip(), _path(request.form.get("next", ""))
+        key, to = request.form.get("key", "").strip(), _next()
         try:
             self._pages.guard.keys.check(f"Bearer {key}", "lookup")
         except (NoKeyError, BadKeyError, MissingScopeError) as error:
@@ -49,8 +49,12 @@ class SignIn:
         return answer
 
 
-def _path(sent: str) -> str:
-    return sent if _OUR_PATH.fullmatch(sent) else link("/")
+def _next() -> str:
+    """Return where to go from here: to a page of ours that can be read, or home."""
+    sent = request.args.get("next", "")
+    path = re.split("[?#]", sent)[0]
+    known = _OUR_PATH.fullmatch(sent) and current_app.url_map.bind("").test(path, "GET")
+    return sent if known and path != SIGN_IN else link("/")
 
 
 def _refuse_other_sites() -> None:

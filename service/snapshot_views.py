@@ -42,7 +42,7 @@ class SnapshotViews:
     def report(self) -> Response:
         """Show the run on one page."""
         snapshot = self._answering.snapshot()
-        response = self._answering.kept(snapshot.report, snapshot.id, HTML)
+        response = self._answering.packed(snapshot.report, snapshot.id, HTML)
         response.headers[CONTENT_SECURITY_POLICY] = snapshot.report_policy
         return response
 

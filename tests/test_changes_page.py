@@ -1,7 +1,8 @@
 """The page of what has changed: its sentence, diagram and table, and what it says when there is nothing to show."""
 
 import re
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,12 +10,16 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
-from snapshots import AS_OF, CLIENTS, client, publish_small
+from snapshots import AS_OF, CLIENTS, NOW, client, contents, publish_small
 from test_changes import MARCH, damage, provided, published, serving
 
 from segmentation.personas import PERSONA_NAMES
+from segmentation.snapshot import publish
+from segmentation.store import open_store
+from segmentation.windows import windows
 from service.changes import Flow
 from service.sankey import sankey
+from service.windows import begins_late
 
 NAMES = st.sampled_from([*PERSONA_NAMES, None])
 FLOWS = st.lists(st.builds(Flow, NAMES, NAMES, st.integers(1, 10**7), st.just(0.0), st.just(0.0)), min_size=1).map(
@@ -62,10 +67,38 @@ def test_one_sentence_sums_up_what_moved(http: FlaskClient) -> None:
         "went from Fox to Owl, and its spending over 7 months from 2,000 to 1,200."
     ) in http.get("/changes").text
     assert (
-        "Par rapport au 31 mars 2020, 2 clients sur 5 (40\u202f%) ont changé de profil, 1 est arrivé et 1 est parti"
+        "Par rapport au 31 mars 2020, 2 clients sur 5 (40\u202f%) ont changé de persona, 1 est arrivé et 1 est parti"
         "\u202f; le plus grand groupe (2) est passé de Renard à Chouette, et ses dépenses sur 7 mois de 2\u202f000 à "
         "1\u202f200."
     ) in http.get("/changes?lang=fr").text
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "words"),
+    [
+        ("2019-11-08", "2019-10-01", "events from 8 November 2019 only, so the 7 months up to 31 March 2020 are not"),
+        ("2019-11-08", "2019-11-08", "the 7 months up to 31 March 2020 and 30 April 2020 are not complete"),
+        ("2019-09-08", "2019-10-08", ""),
+        ("2019-09-01", None, ""),
+        (None, "2019-11-01", "from 1 November 2019 only, so the 7 months up to 30 April 2020 are not complete"),
+    ],
+)
+def test_months_without_events_are_told_of(tmp_path: Path, then: str | None, now: str | None, words: str) -> None:
+    for first, as_of in ((then, MARCH), (now, AS_OF)):
+        rows = contents(client(7, "fox" if as_of == MARCH else "owl"))
+        metrics = {"events": {"by_day": {"2018-01-01": 1, first: 9, "2020-03-01": 8}}} if first else {}
+        publish(replace(rows, as_of=as_of, metrics=metrics), open_store(str(tmp_path)), NOW)
+    page = serving(tmp_path).get("/changes").text
+    assert (words in page, "Compare with care" in page) == (True, bool(words))
+    assert ("spending over 7 months" in page) == (not words)
+
+
+@given(st.dates(date(1990, 1, 1), date(2090, 1, 1)))
+def test_the_window_begins_where_the_run_begins_it(as_of: date) -> None:
+    begin = windows(as_of).start.date()
+    for days, late in ((0, False), (7, False), (8, True)):
+        first = begin + timedelta(days=days)
+        assert begins_late({"events": {"by_day": {first.isoformat(): 1}}}, as_of) == (first if late else None)
 
 
 def test_every_flow_is_in_the_table_and_in_both_drawings(http: FlaskClient) -> None:

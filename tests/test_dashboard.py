@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from snapshots import CLIENTS, contents, publish_small
+from snapshots import CLIENTS, client, contents, publish_small, table
 
 from service.app import create_app
 from service.keys import new_key
@@ -72,7 +72,7 @@ def test_a_client_is_told_with_reasons_and_what_would_change_it(shop: Shop) -> N
     told = shop.read(f"/client?user_id={FOX}").text
     for sentence in (
         f"Customer {FOX} Fox discreet, strategic big spenders",
-        "Fairly certain: of 100 clients to whom the same reasons apply, 75 are much like the others of this persona.",
+        "Fairly certain: of 100 clients with the same reasons, 75 are much like the others of this persona.",
         "Why Last purchase 60 days ago, at least 22 and at most 90.",
         "What to do Target: few campaigns, premium ones.",
         "Today, this would make a Lion , who spends more: 1 more item bought for at least 790.01.",
@@ -86,14 +86,16 @@ def test_a_client_is_told_with_reasons_and_what_would_change_it(shop: Shop) -> N
         assert sentence in told
     assert "look twice" not in told
     assert "look twice" in shop.read("/client?user_id=7").text  # the clustering disagrees
-    assert "No step leads to a persona that spends more." in shop.read("/client?user_id=7").text
+    assert "No likely step leads to a persona that spends more." in shop.read("/client?user_id=7").text
 
 
 def test_a_client_in_french(shop: Shop) -> None:
     told = shop.read("/client?user_id=7&lang=fr").text
     for sentence in (
         "1\u202f234,50 dépensés en 7 mois, plus de 800,00.",
-        "Presque certain\u202f: sur 100 clients",
+        "Presque certain\u202f: sur 100 clients avec les mêmes raisons, 97 ressemblent bien aux autres de ce persona.",
+        "Choyer\u202f: traitement VIP",
+        "Catégorie préférée nails › polish",
         "typique 3\u202f090",
         "Dernier achat 29 avril 2020",
         "Matin (5\u202fh à 11\u202fh)",
@@ -136,12 +138,40 @@ def test_an_older_snapshot_without_quartiles_has_medians_to_compare_with(tmp_pat
     assert shop.http.get("/assets/personas.css").data == b""  # no colour but one in six digits
 
 
-@pytest.mark.parametrize("typed", ["x", "", "1.5", "9223372036854775808", "<script>alert(1)</script>", "1" * 500])
-def test_what_is_no_number_is_shown_again_to_be_put_right(shop: Shop, typed: str) -> None:
+def test_who_is_almost_certain_is_not_called_certain(tmp_path: Path) -> None:
+    publish_small(tmp_path, clients=table(CLIENTS[0], client(7, "lion", confidence=0.9977), *CLIENTS[2:]))
+    assert "of 100 clients with the same reasons, 99 are" in Shop(tmp_path).read("/client?user_id=7").text
+
+
+@pytest.mark.parametrize("path", ["/", "/persona/fox", f"/client?user_id={FOX}"])
+def test_where_clients_are_less_like_their_persona_it_is_said(tmp_path: Path, path: str) -> None:
+    named = "discreet, strategic big spenders"
+    for store, true_to_type, said in (("true", True, False), ("false", False, True)):
+        publish_small(
+            tmp_path / store, personas=[{**entry, "true_to_type": true_to_type} for entry in contents().personas]
+        )
+        told = Shop(tmp_path / store).read(path).text
+        assert (f"{named} In this shop its clients are less like this." in told) == said
+
+
+def test_amounts_in_thousands_have_no_cents(tmp_path: Path) -> None:
+    publish_small(tmp_path, personas=[{**entry, "revenue": 919_722.82} for entry in contents().personas])
+    assert "who spent 919,723 in 7 months" in Shop(tmp_path).read("/persona/fox").text
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        *[(typed, "is made of the digits 0 to 9") for typed in ("x", "1.5", "<script>alert(1)</script>", "x" * 500)],
+        *[(typed, "This number is too long") for typed in ("9223372036854775808", "9" * 23, "1" * 500)],
+        *[(typed, "Type the number of a customer") for typed in ("", " ")],
+    ],
+)
+def test_what_is_no_number_is_shown_again_to_be_put_right(shop: Shop, typed: str, words: str) -> None:
     answer = shop.http.get("/client", query_string={"user_id": typed})
     assert answer.status_code == 400
     assert "<script>alert" not in answer.text
-    assert "A customer number is made of the digits 0 to 9" in answer.text
+    assert words in answer.text
     assert len(answer.text) < 5000
     assert shop.http.get("/client").status_code == 400
 

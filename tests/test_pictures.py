@@ -23,6 +23,7 @@ from segmentation.profiles import TYPICAL, profile
 from segmentation.report.facts import LEAST_SHOWN, MOST_SHOWN, SHOWN, Facts, facts_of
 from segmentation.report.pictures import PICTURES, Picture
 from segmentation.report.pictures.branches import lay_out
+from segmentation.report.pictures.labels import FEATURES, INPUTS
 from segmentation.report.pictures.template import ACCENT, MUTED
 from segmentation.windows import windows
 from segmentation.words import LANGUAGES
@@ -164,7 +165,7 @@ def test_the_contract_tells_every_figure(facts: Facts) -> None:
 
 
 def test_shares(facts: Facts) -> None:
-    revenue, clients = drawn("shares", facts).data
+    revenue, clients, *_ = drawn("shares", facts).data
     assert list(revenue.x) == [persona["revenue_share"] for persona in facts.personas]
     assert list(clients.x) == [persona["share"] for persona in facts.personas]
 
@@ -201,12 +202,33 @@ def test_components(facts: Facts) -> None:
     ]
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_is_0_for_everybody_has_no_row_and_is_named(facts: Facts, language: str) -> None:
+    flat = [{**loading, "number_of_views_2m": 0.0} for loading in facts.metrics["pca"]["loadings"]]
+    views = {"median_number_of_views_7m": 0.0}
+    personas = [{**persona, "profile": {**persona["profile"], **views}} for persona in facts.personas]
+    empty = replace(changed(changed(facts, "pca", loadings=flat), "everyone", **views), personas=personas)
+    for name, label in (("profiles", FEATURES["number_of_views_7m"]), ("loadings", INPUTS["number_of_views_2m"])):
+        full, figure = drawn(name, facts, language), drawn(name, empty, language)
+        assert set(full.data[0].y) - set(figure.data[0].y) == {label[language]}
+        assert len(figure.data[0].z) == len(figure.data[0].y)
+        (note,) = figure.layout.annotations
+        assert note.text.replace("<br>", " ").endswith(f": {label[language]}")
+        assert not full.layout.annotations
+
+
 def test_silhouette(facts: Facts) -> None:
     silhouette = facts.metrics["silhouette"]
     (line,) = drawn("silhouette", facts).data
     assert list(line.y) == [s["mean"] for s in silhouette["by_k"]]
     assert list(line.error_y.array) == [s["standard_error"] for s in silhouette["by_k"]]
     assert list(line.marker.color).index(ACCENT) + 2 == silhouette["chosen_k"]
+
+
+def test_words_at_the_ends_of_the_curve_stay_within_the_picture(facts: Facts) -> None:
+    ends = [s["k"] for s in facts.metrics["silhouette"]["by_k"]]
+    far = changed(facts, "silhouette", best_k=ends[0], chosen_k=ends[-1])
+    assert [mark.xanchor for mark in drawn("silhouette", far).layout.annotations] == ["left", "right"]
 
 
 def test_silhouette_says_whether_the_best_is_used(facts: Facts) -> None:
@@ -222,7 +244,7 @@ def test_silhouette_says_whether_the_best_is_used(facts: Facts) -> None:
 
 
 def test_the_groups_stand_where_they_are(facts: Facts) -> None:
-    traces = drawn("clusters", facts).data
+    *traces, _ = drawn("clusters", facts).data
     clusters = facts.metrics["clusters"]
     for axis, (archetypes, groups) in zip(AXES, zip(traces[::2], traces[1::2], strict=True), strict=True):
         assert sorted(groups.x) == sorted(cluster["position"][axis] for cluster in clusters)
@@ -345,9 +367,22 @@ def test_rows_left_out(facts: Facts, duplicates: int, rejected: dict[str, int], 
 
 def test_the_reasons_of_rejects_are_said_in_french(facts: Facts) -> None:
     (bars,) = drawn("rows", facts, "fr").data
-    assert list(bars.y) == ["doublon exact", "prix négatif", "mauvais nombre de champs"]
+    assert list(bars.y) == ["doublon exact", "prix négatif", "mauvais nombre de<br>champs"]
 
 
 def test_figures_are_plain_data(facts: Facts) -> None:
     for picture in PICTURES:
         json.loads(picture.figure(facts, "en").to_json(), parse_constant=pytest.fail)
+
+
+def test_nearly_perfect_curves_are_seen_from_near(facts: Facts) -> None:
+    roc = {name: {"false_positive_rate": [0, 0.04, 1], "true_positive_rate": [0, 0.97, 1]} for name in PERSONA_NAMES}
+    near = changed(facts, "held_out", roc=roc, by_persona={name: {"auc": 0.985} for name in PERSONA_NAMES})
+    figure = drawn("roc", near)
+    assert figure.layout.xaxis.range == pytest.approx((-0.001, 0.051))
+    assert figure.layout.yaxis.range == pytest.approx((0.949, 1.001))
+    assert plain(figure.layout.xaxis.title.text) == "others taken for this persona<br>(0 % to 5 %)"
+    one = {name: {"auc": 0.985} for name in PERSONA_NAMES} | {PERSONA_NAMES[2]: {"auc": 0.9}}
+    whole = drawn("roc", changed(near, "held_out", by_persona=one))
+    assert whole.layout.xaxis.range == pytest.approx((-0.02, 1.02))
+    assert len(whole.data) == len(figure.data) + 1, "the line of chance"

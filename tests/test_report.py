@@ -222,9 +222,11 @@ def test_french_is_set_with_spaces_that_do_not_break(html: str) -> None:
 
 def test_hostile_names_are_only_text(facts: Facts) -> None:
     hostile = with_first(facts, label={"en": HOSTILE, "fr": HOSTILE}, traits={"en": HOSTILE, "fr": HOSTILE})
-    page = Page(report(hostile))
+    named = [{"name": HOSTILE, "share": 0.5}]
+    page = Page(report(with_profile(hostile, brands=named, categories=named)))
     assert page.tags.count("script") == Page(report(facts)).tags.count("script")
     assert HOSTILE.capitalize() in page.text
+    assert page.text.count(f"{HOSTILE} 50") == 2 * len(LANGUAGES)
 
 
 def test_a_colour_that_is_none_is_refused(facts: Facts) -> None:

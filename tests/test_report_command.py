@@ -71,11 +71,23 @@ def test_each_picture_becomes_a_file(sample_store: Path, tmp_path: Path) -> None
     assert len(set(files.values())) == len(PICTURES)
 
 
-def test_without_a_browser_the_remedy_is_told(sample_store: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", ["none", "broken"])
+def test_a_browser_that_does_not_start_is_named(sample_store: Path, tmp_path: Path, program: str) -> None:
     if find_spec("kaleido") is None:
         missing("kaleido is not here")
-    done = png(sample_store, tmp_path / "png", PATH=str(tmp_path), BROWSER_PATH=str(tmp_path / "none"))
-    told = "Pictures as files need Chromium or Chrome: install one, or name it in the variable BROWSER_PATH."
+    (tmp_path / "broken").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "broken").chmod(0o700)
+    done = png(sample_store, tmp_path / "png", BROWSER_PATH=str(tmp_path / program))
+    named = f"The browser that the variable BROWSER_PATH names, {tmp_path / program}, does not start"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, f"segmentation: {named}: correct it, or unset it.")
+    assert not (tmp_path / "png").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(sample_store: Path) -> None:
+    if find_spec("kaleido") is None:
+        missing("kaleido is not here")
+    done = png(sample_store, Path("/dev/null/x"))
+    told = "The pictures cannot be written into /dev/null/x: name a folder that can be made, or written into."
     assert (done.returncode, done.stderr) == (2, f"segmentation: {told}\n")
 
 

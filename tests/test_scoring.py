@@ -36,6 +36,7 @@ NEW = {
     "number_of_carts_7m": 2,
     "number_of_sessions_7m": 1,
 }
+LOOKED = ("number_of_views_7m", "number_of_carts_7m", "number_of_sessions_7m")
 
 
 def application(store: Path) -> tuple[Any, Snapshot]:
@@ -91,7 +92,7 @@ def test_a_new_client(small: Any) -> None:
         },
         "advice": {
             "en": "Activate: small offers, low thresholds.",
-            "fr": "Activer : petites offres, seuils bas.",
+            "fr": "Activer\u202f: petites offres, seuils bas.",
         },
         "as_of": "2020-04-30",
         "stale": True,
@@ -105,6 +106,22 @@ def test_the_best_have_nothing_better(small: Any) -> None:
 def errors(answer: Any) -> dict[str, str]:
     assert (answer.status_code, answer.json["type"]) == (422, "urn:menagerie:invalid-body")
     return {error["pointer"].removeprefix("/"): error["detail"] for error in answer.json["errors"]}
+
+
+@pytest.mark.parametrize(
+    ("sent", "better"),
+    [
+        ({"total_purchase_value": 513}, "bear"),
+        ({"total_purchase_value": 515, "days_since_last_purchase": 12}, "lion"),
+        ({"days_since_last_purchase": 100, "total_purchase_value": 2045.5}, "lion"),
+        ({"days_since_last_purchase": 100, "total_purchase_value": 3091}, None),  # nobody typical spends more
+    ],
+)
+def test_a_better_persona_spends_more_than_the_client_has(
+    small: Any, sent: Mapping[str, Any], better: str | None
+) -> None:
+    answer = small.post("/segment", json={**NEW, **sent}).json["better"]
+    assert (answer and answer["persona"]) == better
 
 
 def test_every_missing_feature_is_named(small: Any) -> None:
@@ -217,20 +234,23 @@ def test_each_change_leads_to_the_next_better_that_can_be_reached(sample: tuple[
     tree, personas = snapshot.tree, snapshot.personas
     worth = {persona["name"]: persona["profile"][WORTH] for persona in personas}
     recency = {persona["name"]: persona["archetype"]["recency"] for persona in personas}
-    led = set()
+    led, alone = set(), set()
     for row in range(0, len(snapshot.lookup.user_ids), 10):
         values = snapshot.lookup.features_of(row)
         own = personas[tree.answer(values)[0]]["name"]
         better = next_better(tree, personas, values)
         if better is None:
-            assert worth[own] == max(worth.values())
+            alone.add(own)
             continue
-        assert worth[better["persona"]] > worth[own]
+        assert worth[better["persona"]] > max(worth[own], values["total_purchase_value"])
         assert recency[better["persona"]] >= recency[own]
         led.add((own, better["persona"]))
         target = [persona["name"] for persona in personas].index(better["persona"])
         change = smallest_change(tree, target, values)
         assert change is not None
+        assert change.after["count_products_7m"] - values["count_products_7m"] <= 10
+        for name in LOOKED:
+            assert change.after[name] <= most(values[name])
         for extra in (change.spend[0], change.spend[1]):
             if extra is not None:  # whatever is spent between the two
                 spent = values["total_purchase_value"] + float(extra)
@@ -238,6 +258,12 @@ def test_each_change_leads_to_the_next_better_that_can_be_reached(sample: tuple[
                 changed["avg_price_7m"] = changed["total_purchase_value"] / changed["count_products_7m"]
                 assert tree.answer(changed)[0] == target
     assert len(led) >= 5
+    assert max(worth, key=worth.__getitem__) in alone
+
+
+def most(count: int) -> int:
+    """Return how often somebody may look, visit or fill the cart who has done so as often as this."""
+    return max(count + 10, 3 * count)
 
 
 @settings(max_examples=60, deadline=None)
@@ -247,21 +273,28 @@ def test_no_smaller_change_is_missed(sample: tuple[Any, Snapshot], data: st.Data
     _, snapshot = sample
     tree = snapshot.tree
     values = snapshot.lookup.features_of(data.draw(st.integers(0, len(snapshot.lookup.user_ids) - 1)))
-    better = next_better(tree, snapshot.personas, values)
-    if better is None:
-        return
-    target = [persona["name"] for persona in snapshot.personas].index(better["persona"])
-    change = smallest_change(tree, target, values)
-    assert change is not None
-    more = {name: data.draw(st.sampled_from([0, 0, 1, 5, 20])) for name in ("views", "carts", "sessions")}
+    personas = snapshot.personas
+    better = next_better(tree, personas, values)
+    more = {name: data.draw(st.sampled_from([0, 0, 1, 5, 20])) for name in LOOKED}
     items = data.draw(st.sampled_from([0, 1, 2, 5]))
     cents = data.draw(st.integers(0, 150_000)) if items else 0
     tried = {name: values[name] for name in NEW}
     for name, step in more.items():
-        tried[f"number_of_{name}_7m"] += step
+        tried[name] = min(values[name] + step, most(values[name]))
     tried["count_products_7m"] += items
     tried["total_purchase_value"] = float(Decimal(repr(values["total_purchase_value"])) + Decimal(cents) / 100)
     tried["days_since_last_purchase"] = 0 if items else values["days_since_last_purchase"]
-    size = (sum(1 for step in (*more.values(), items) if step), inf)
-    if tree.answer(complete(tried, ()))[0] == target and size[0]:
-        assert change.size <= size
+    place, own = tree.answer(complete(tried, ()))[0], tree.answer(values)[0]
+    worth, recency = (
+        [persona["profile"][WORTH] for persona in personas],
+        [persona["archetype"]["recency"] for persona in personas],
+    )
+    if worth[place] <= max(worth[own], values["total_purchase_value"]) or recency[place] < recency[own]:
+        return
+    assert better is not None
+    target = [persona["name"] for persona in personas].index(better["persona"])
+    assert worth[target] <= worth[place]
+    if target == place:
+        change = smallest_change(tree, target, values)
+        assert change is not None
+        assert change.size <= (sum(1 for name in LOOKED if tried[name] != values[name]) + bool(items), inf)

@@ -1,6 +1,7 @@
 """The service answers from the snapshot, exactly; whatever goes wrong is a problem that says so."""
 
 import errno
+import gzip
 import json
 import os
 import re
@@ -78,7 +79,7 @@ def fox(snapshot: str) -> dict[str, Any]:
         "cluster": 3,
         "advice": {
             "en": "Target: few campaigns, premium ones.",
-            "fr": "Cibler : peu de campagnes, haut de gamme.",
+            "fr": "Cibler\u202f: peu de campagnes, haut de gamme.",
         },
         "as_of": "2020-04-30",
         "snapshot": snapshot,
@@ -339,6 +340,24 @@ def test_the_report(service: Service) -> None:
     report = service.get("/report")
     assert report.data == b"<!doctype html><title>Report</title>"
     assert report.headers["Content-Type"] == "text/html; charset=utf-8"
+
+
+def test_what_is_large_goes_out_compressed_to_who_takes_it_so(service: Service) -> None:
+    for path in ("/report", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css"):
+        plain = service.get(path)
+        for accepted in ("gzip", "br, gzip;q=0.5", "*"):
+            packed = service.get(path, Accept_Encoding=accepted)
+            assert gzip.decompress(packed.data) == plain.data
+            assert packed.headers["Content-Encoding"] == "gzip"
+            assert int(packed.headers["Content-Length"]) == len(packed.data)
+            assert packed.headers["ETag"] != plain.headers["ETag"]
+            for held, status in ((packed, 304), (plain, 200)):
+                again = service.get(path, Accept_Encoding=accepted, If_None_Match=held.headers["ETag"])
+                assert (again.status_code, again.headers["Vary"]) == (status, "Accept-Encoding")
+        for refused in ("identity", "gzip;q=0", "br"):
+            answer = service.get(path, Accept_Encoding=refused)
+            assert (answer.data, answer.headers["Vary"]) == (plain.data, "Accept-Encoding")
+            assert "Content-Encoding" not in answer.headers
 
 
 def test_without_a_snapshot_then_with_one(store: Path) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from snapshots import publish_small
@@ -31,7 +32,7 @@ class Person:
         self.http: Any = create_app(provider, Settings(**settings), self.log).test_client()
 
     def signs_in(self, key: str, to: str = "/", **headers: str) -> Any:
-        return self.http.post("/sign-in", data={"key": key, "next": to}, headers=headers)
+        return self.http.post("/sign-in", query_string={"next": to}, data={"key": key}, headers=headers)
 
     def cookie(self) -> str | None:
         found = self.http.get_cookie(COOKIE)
@@ -48,7 +49,7 @@ def test_a_page_asks_for_the_key_and_goes_on_to_what_was_asked(person: Person) -
         asked = person.http.get(path)
         assert (asked.status_code, asked.headers["Cache-Control"]) == (303, "private, no-store")
         form = person.http.get(asked.headers["Location"])
-        assert f'name="next" value="{path.replace("&", "&amp;")}"' in form.text
+        assert f"next={quote_plus(path)}" in form.text
         assert ("Se connecter" in form.text) == ("lang=fr" in path)
     entered = person.signs_in(f" {READER} ", "/client?user_id=7")
     assert (entered.status_code, entered.headers["Location"]) == (303, "/client?user_id=7")
@@ -84,10 +85,11 @@ def test_home_tells_nothing_of_the_shop_before(person: Person) -> None:
     ],
 )
 def test_a_key_that_does_not_open_the_pages(person: Person, key: str, status: int, sentence: str) -> None:
-    answer = person.signs_in(key, "/persona/fox")
+    answer, way_on = person.signs_in(key, "/persona/fox"), "/sign-in?next=%2Fpersona%2Ffox"
     assert answer.status_code == status
     assert sentence in answer.text
-    assert 'value="/persona/fox"' in answer.text  # the way on is not lost
+    assert f'action="{way_on}"' in answer.text
+    assert f'href="{way_on}&amp;lang=fr"' in answer.text  # nor is it lost in the other language
     assert person.cookie() is None
     assert not key or key not in answer.text
 
@@ -103,11 +105,16 @@ def test_a_key_that_does_not_open_the_pages(person: Person, key: str, status: in
         "",
         "javascript:alert(1)",
         "client",
+        "/sign-out",
+        "/sign-in?next=/",
+        "/segments",
+        "/nowhere",
     ],
 )
 def test_the_way_on_leads_to_us_only(person: Person, to: str) -> None:
     assert person.signs_in(READER, to).headers["Location"] == "/"
-    assert f'value="{to}"' not in person.http.get("/sign-in", query_string={"next": to}).text or not to
+    form = person.http.get("/sign-in", query_string={"next": to}).text
+    assert 'action="/sign-in?next=%2F"' in form
 
 
 def test_a_cookie_reads_and_does_nothing_else(person: Person) -> None:
@@ -146,6 +153,24 @@ def test_programs_are_told_401_and_readers_of_the_report_to_sign_in(person: Pers
     assert person.http.get("/segment/7", headers=html).status_code == 401
     assert person.http.get("/report").status_code == 401
     assert person.http.get("/report", headers=html).headers["Location"] == "/sign-in?next=%2Freport"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "keys"),
+    [("/nowhere", 404, ""), ("////elsewhere.example/a", 404, ""), ("/sign-in", 404, ""), ("/sign-out", 405, KEYS)],
+)
+def test_an_address_that_there_is_not_gets_a_page_in_a_browser_only(
+    tmp_path: Path, path: str, status: int, keys: str
+) -> None:
+    http = Person(tmp_path, api_keys=keys).http
+    accepts = ["text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "*/*", "application/json, text/html"]
+    page, *others = [http.get(path, base_url="http://localhost", headers={"Accept": each}) for each in accepts]
+    assert (page.status_code, page.mimetype) == (status, "text/html")
+    assert "There is no such page" in page.text
+    assert "elsewhere" not in page.text
+    assert "aria-current" not in page.text
+    assert page.headers.get("Allow") == others[0].headers.get("Allow")
+    assert [(other.status_code, other.mimetype) for other in others] == [(status, "application/problem+json")] * 2
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])

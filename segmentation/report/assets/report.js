@@ -29,7 +29,7 @@
 
   const stepBack = (layout, width) => {
     // On a phone the scene is seen from further away, so that all of it is.
-    const times = Math.max(1, Math.sqrt(560 / width));
+    const times = Math.max(1, Math.sqrt(700 / width));
     const { x, y, z } = layout.scene.camera.eye;
     layout.scene = { ...layout.scene, camera: { ...layout.scene.camera, eye: { x: x * times, y: y * times, z: z * times } } };
     layout.height = Math.min(layout.height, Math.max(360, width));
@@ -54,12 +54,12 @@
     library().react(chart, figure.data, layout, CONFIG);
   };
 
-  // One after another, so that the page answers its reader in between.
+  // One after another, so that each is painted, and the page answers its reader, before the next.
   const waiting = [];
   const drawNext = () => {
     const chart = waiting.shift();
     if (!drawn.has(chart)) draw(chart);
-    if (waiting.length) setTimeout(drawNext);
+    if (waiting.length) requestAnimationFrame(() => setTimeout(drawNext));
   };
 
   // A chart is drawn when it comes near; one in the language that is hidden never does.
@@ -112,6 +112,13 @@
     letScroll();
   };
   (window.requestIdleCallback ?? setTimeout)(library);
+  // A service has pages around the report; a file has none.
+  if (location.protocol.startsWith("http") && location.pathname.endsWith("/report")) {
+    for (const home of document.querySelectorAll(".home")) {
+      home.firstChild.href = `/?lang=${home.closest(".report").lang}`;
+      home.hidden = false;
+    }
+  }
   addEventListener("hashchange", tellLanguage);
   if (!location.hash && navigator.language.startsWith("fr")) location.replace("#fr");
   tellLanguage();

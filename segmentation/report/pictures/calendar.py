@@ -15,6 +15,7 @@ from segmentation.windows import windows
 from segmentation.words import number
 
 _EVENTS = {"en": ("{} event", "{} events"), "fr": ("{} événement", "{} événements")}
+_SCALE = {"en": "events a day", "fr": "événements par jour"}
 _GAP = {"en": "suspected gap", "fr": "lacune probable"}
 _SAYS = {
     "en": (
@@ -54,7 +55,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         text=[[_hover(day, days.get(day, 0), day in gaps, language) for day in row] for row in shown],
         hovertemplate="%{text}<extra></extra>",
         hoverongaps=False,
-        showscale=False,
+        colorbar={"title": {"text": _SCALE[language], "side": "right"}, "thickness": 10, "outlinewidth": 0},
         xgap=3,
         ygap=3,
     )
@@ -71,7 +72,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     return figure(
         [heat, marks],
         language,
-        narrowest=680,
+        narrowest=760,
         height=270,
         showlegend=bool(gaps),
         legend={"y": -0.02, "yanchor": "top"},

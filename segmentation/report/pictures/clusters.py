@@ -8,7 +8,7 @@ from segmentation.personas import AXES
 from segmentation.report.facts import Facts
 from segmentation.report.pictures import labels
 from segmentation.report.pictures.picture import Picture
-from segmentation.report.pictures.template import MUTED, figure
+from segmentation.report.pictures.template import MUTED, figure, legend_entry
 from segmentation.report.words import typeset
 from segmentation.words import number
 
@@ -52,7 +52,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         for place, axis in enumerate(AXES)
     }
     return figure(
-        traces,
+        [*traces, legend_entry(_GROUP[language], size=11)],
         language,
         narrowest=760,
         height=150 + 46 * len(groups),
@@ -63,13 +63,14 @@ def _figure(facts: Facts, language: str) -> go.Figure:
 
 
 def _panel(axis: str, place: int, names: list[str], groups: list[Any], language: str) -> list[go.Scatter]:
-    shared = {"y": names, "mode": "markers", "xaxis": f"x{place + 1 if place else ''}", "showlegend": not place}
+    shared = {"y": names, "mode": "markers", "xaxis": f"x{place + 1 if place else ''}"}
     hover = f"%{{y}}<br>{labels.AXES[axis][language]}: %{{x:.2f}} (%{{fullData.name}})<extra></extra>"
     archetype = go.Scatter(
         name=_ARCHETYPE[language],
         x=[persona["archetype"][axis] for _, persona in groups],
         marker={"symbol": "circle-open", "size": 17, "color": MUTED, "line": {"width": 2}},
         hovertemplate=hover,
+        showlegend=not place,
         **shared,
     )
     own = go.Scatter(
@@ -77,6 +78,7 @@ def _panel(axis: str, place: int, names: list[str], groups: list[Any], language:
         x=[group["position"][axis] for group, _ in groups],
         marker={"size": 11, "color": [persona["colour"] for _, persona in groups]},
         hovertemplate=hover,
+        showlegend=False,
         **shared,
     )
     return [archetype, own]

@@ -10,7 +10,7 @@ from segmentation.model.space import VARIANCE_KEPT
 from segmentation.report.facts import Facts
 from segmentation.report.pictures.labels import INPUTS
 from segmentation.report.pictures.picture import Picture
-from segmentation.report.pictures.template import ACCENT, MUTED, figure
+from segmentation.report.pictures.template import ACCENT, MUTED, figure, small_print
 from segmentation.report.words import typeset
 from segmentation.words import number, percent
 
@@ -91,7 +91,8 @@ def _variance_says(facts: Facts, language: str) -> str:
 
 def _loadings_figure(facts: Facts, language: str) -> go.Figure:
     loadings = facts.metrics["pca"]["loadings"]
-    names = INPUT_NAMES
+    names = [name for name in INPUT_NAMES if any(loading[name] for loading in loadings)]
+    left_out = [INPUTS[name][language] for name in INPUT_NAMES if name not in names]
     values = [[loading[name] for loading in loadings] for name in names]
     table = go.Heatmap(
         x=[str(place + 1) for place in range(len(loadings))],
@@ -113,6 +114,7 @@ def _loadings_figure(facts: Facts, language: str) -> go.Figure:
         height=80 + 30 * len(names),
         xaxis={"title": _COMPONENT[language], "type": "category", "side": "top", "showgrid": False},
         yaxis={"autorange": "reversed", "showgrid": False},
+        **small_print(left_out, language),
     )
 
 

@@ -9,15 +9,15 @@ from segmentation.profiles import TYPICAL
 from segmentation.report.facts import Facts
 from segmentation.report.pictures.labels import FEATURES, persona_label
 from segmentation.report.pictures.picture import Picture
-from segmentation.report.pictures.template import figure
+from segmentation.report.pictures.template import figure, small_print
 from segmentation.report.words import typeset
 from segmentation.words import number
 
 _EVERYONE = {"en": "👥<br>Everyone", "fr": "👥<br>Tous"}
 _OF_ALL = {"en": "everyone’s", "fr": "celui de tous"}
 _TICKS = {
-    "en": ("¼ of everyone", "half", "the same", "twice", "4 times"),
-    "fr": ("¼ de tous", "½", "égal", "× 2", "× 4"),
+    "en": ("fewer: a quarter", "half", "as everyone", "twice", "more: 4 times"),
+    "fr": ("moins : le quart", "la moitié", "comme tous", "le double", "plus : 4 fois"),
 }
 _SAYS = {
     "en": "The widest difference is in “{feature}”: {value} for the typical {label}, {everyone} for the typical client "
@@ -38,16 +38,17 @@ def ratio(profile: Any, everyone: Any, feature: str) -> float:
 def _figure(facts: Facts, language: str) -> go.Figure:
     everyone = facts.metrics["everyone"]
     profiles = [everyone, *(persona["profile"] for persona in facts.personas)]
-    ratios = [[ratio(profile, everyone, feature) for profile in profiles] for feature in TYPICAL]
+    features = [feature for feature in TYPICAL if any(profile[f"median_{feature}"] for profile in profiles)]
+    ratios = [[ratio(profile, everyone, feature) for profile in profiles] for feature in features]
     names = [_EVERYONE[language], *(persona_label(persona, language, "<br>") for persona in facts.personas)]
     table = go.Heatmap(
         x=names,
-        y=[FEATURES[feature][language] for feature in TYPICAL],
+        y=[FEATURES[feature][language] for feature in features],
         z=[[max(-_MOST, min(_MOST, log2(value))) for value in row] for row in ratios],
         zmid=0,
         zmin=-_MOST,
         zmax=_MOST,
-        text=[[_value(profile, feature, language) for profile in profiles] for feature in TYPICAL],
+        text=[[_value(profile, feature, language) for profile in profiles] for feature in features],
         texttemplate="%{text}",
         customdata=[[number(value, language, 1) for value in row] for row in ratios],
         hovertemplate="%{x}<br>%{y}: %{text}<br>%{customdata} × %{meta}<extra></extra>",
@@ -59,19 +60,21 @@ def _figure(facts: Facts, language: str) -> go.Figure:
             "y": -0.02,
             "yanchor": "top",
             "thickness": 10,
-            "len": 0.6,
+            "len": 0.8,
             "tickvals": [-2, -1, 0, 1, 2],
             "ticktext": _TICKS[language],
             "outlinewidth": 0,
         },
     )
+    left_out = [FEATURES[feature][language] for feature in TYPICAL if feature not in features]
     return figure(
         [table],
         language,
-        narrowest=680,
-        height=480,
-        xaxis={"side": "top", "showgrid": False},
+        narrowest=820,
+        height=144 + 42 * len(features),
+        xaxis={"side": "top", "showgrid": False, "tickfont": {"size": 12}},
         yaxis={"autorange": "reversed", "showgrid": False},
+        **small_print(left_out, language, below=52),
     )
 
 

@@ -1,6 +1,7 @@
 """How well the decision tree tells each persona from all others: ROC curves on clients that it has not seen."""
 
 from statistics import mean
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -9,12 +10,16 @@ from segmentation.report.pictures.labels import persona_label
 from segmentation.report.pictures.picture import Picture
 from segmentation.report.pictures.template import MUTED, figure
 from segmentation.report.words import typeset
-from segmentation.words import number
+from segmentation.words import number, percent
 
 _AXES = {
-    "en": ("others taken for it", "its clients found"),
-    "fr": ("autres pris pour lui", "ses clients trouvés"),
+    "en": ("others taken for this persona", "clients of this persona found"),
+    "fr": ("autres clients pris pour ce persona", "clients de ce persona trouvés"),
 }
+_RANGE = {"en": "{}<br>({} to {})", "fr": "{}<br>(de {} à {})"}
+_NEARLY_PERFECT = 0.98
+"""When all AUC are above, the curves differ in the upper left corner alone, and that is shown."""
+_CORNERS = (0.02, 0.05, 0.1, 0.2)
 _CHANCE = {"en": "by chance (AUC {})", "fr": "au hasard (AUC {})"}
 _SAYS = {
     "en": "{worst} is the hardest to tell from the others ({worst_auc} of 1, where 0.5 is chance); on average "
@@ -25,7 +30,9 @@ _SAYS = {
 
 
 def _figure(facts: Facts, language: str) -> go.Figure:
-    held_out = facts.metrics["held_out"]
+    held_out, corner = facts.metrics["held_out"], _corner(facts)
+    across = _axis(_AXES[language][0], 0.0, corner, language)
+    up = _axis(_AXES[language][1], 1 - corner, 1.0, language)
     curves = [
         go.Scatter(
             name=f"{persona_label(persona, language)} (AUC {number(auc, language, 3)})",
@@ -48,12 +55,36 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         hoverinfo="skip",
     )
     return figure(
-        [*curves, chance],
+        [*curves, *([chance] if corner == 1 else [])],
         language,
         height=560,
-        xaxis={"title": _AXES[language][0], "range": [-0.02, 1.02], "tickformat": ".0%"},
-        yaxis={"title": _AXES[language][1], "range": [-0.02, 1.02], "tickformat": ".0%"},
+        xaxis=across,
+        yaxis=up,
     )
+
+
+def _corner(facts: Facts) -> float:
+    """Return the side of the part to show: 1 for all, less when all curves turn in the upper left corner."""
+    held_out = facts.metrics["held_out"]
+    known = [name for name, figures in held_out["by_persona"].items() if figures["auc"] is not None]
+    if any(held_out["by_persona"][name]["auc"] <= _NEARLY_PERFECT for name in known):
+        return 1.0
+    away = max((_from_corner(held_out["roc"][name]) for name in known), default=1.0)
+    return next((corner for corner in _CORNERS if away <= corner), 1.0)
+
+
+def _from_corner(curve: Any) -> float:
+    """Return how far a curve stays from having found all, and nobody else."""
+    points = zip(curve["false_positive_rate"], curve["true_positive_rate"], strict=True)
+    return min(max(false, 1 - true) for false, true in points)
+
+
+def _axis(title: str, low: float, high: float, language: str) -> dict[str, Any]:
+    margin = 0.02 * (high - low)
+    if high - low < 1:
+        said = (percent(end, language, 0) for end in (low, high))
+        title = typeset(_RANGE[language].format(title, *said), language)
+    return {"title": title, "range": [low - margin, high + margin], "tickformat": "~%"}
 
 
 def _says(facts: Facts, language: str) -> str:

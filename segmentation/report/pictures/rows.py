@@ -1,5 +1,7 @@
 """What became of the rows read: those that are no events, by reason."""
 
+from textwrap import wrap
+
 import plotly.graph_objects as go
 
 from segmentation.report.facts import Facts
@@ -33,7 +35,7 @@ _COUNTED = {
 def _figure(facts: Facts, language: str) -> go.Figure:
     events = facts.metrics["events"]
     rejected = sorted(events["rejected"].items(), key=lambda reason: -reason[1])
-    names = [_DUPLICATES[language], *(_reason(reason, language) for reason, _ in rejected)]
+    names = [_DUPLICATES[language], *("<br>".join(wrap(_reason(reason, language), _LINE)) for reason, _ in rejected)]
     counts = [events["duplicates"], *(count for _, count in rejected)]
     bars = go.Bar(
         y=names,
@@ -48,12 +50,15 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     return figure(
         [bars],
         language,
-        narrowest=400,
         margin=ROOM_FOR_FIGURES,
         height=30 + 48 * len(names),
         xaxis={"visible": False, "range": [0, max(*counts, 1)]},
         yaxis={"autorange": "reversed", "showgrid": False},
     )
+
+
+_LINE = 22
+"""In letters: on a phone there is still room for the bars."""
 
 
 def _reason(reason: str, language: str) -> str:

@@ -9,8 +9,14 @@ from segmentation.report.words import typeset
 from segmentation.words import number
 
 _AXES = {
-    "en": ("number of groups", "separation (silhouette, 1 is perfect)"),
-    "fr": ("nombre de groupes", "séparation (silhouette, 1 : parfaite)"),
+    "en": (
+        "number of groups<br>(bars: ± the standard error of the mean)",
+        "separation (silhouette, 1 is perfect)",
+    ),
+    "fr": (
+        "nombre de groupes<br>(barres : ± l’erreur type de la moyenne)",
+        "séparation (silhouette, 1 : parfaite)",
+    ),
 }
 _USED, _BEST = {"en": "used: {}", "fr": "retenu : {}"}, {"en": "best of all: {}", "fr": "le meilleur : {}"}
 _HOVER = {"en": "{} groups: {} ± {}", "fr": "{} groupes : {} ± {}"}
@@ -64,18 +70,24 @@ def _figure(facts: Facts, language: str) -> go.Figure:
             text = marks[s["k"]][language].format(s["k"])
             y = s["mean"] + s["standard_error"]
             drawn.add_annotation(
-                x=s["k"], y=y, text=text, showarrow=False, yshift=20, xanchor=_side(s["k"], best, chosen)
+                x=s["k"],
+                y=y,
+                text=text,
+                showarrow=False,
+                yshift=20,
+                xanchor=_side(s["k"], best, chosen, curve[-1]["k"]),
             )
     return drawn
 
 
+_AT_THE_END = 2
 _FIGURES = ("mean", "standard_error")
 
 
-def _side(k: int, best: int, chosen: int) -> str:
-    """Keep the words on two neighbouring numbers out of each other's way."""
+def _side(k: int, best: int, chosen: int, last: int) -> str:
+    """Keep the words on two neighbouring numbers out of each other's way, and those at the ends within the picture."""
     if not 0 < abs(best - chosen) <= 2:
-        return "center"
+        return "left" if k <= _AT_THE_END + 1 else "right" if last - k < _AT_THE_END else "center"
     return "right" if k == min(best, chosen) else "left"
 
 

@@ -4,6 +4,8 @@ A figure carries the template of the light page. A page that follows its reader'
 `layout.template` by the one in `TEMPLATES` before it draws; nothing else of a figure depends on the scheme.
 """
 
+from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -16,6 +18,28 @@ ACCENT, MUTED = "#b4531a", "#7b8a97"
 """What a picture points at, and what it is compared with."""
 
 
+def legend_entry(name: str, **marker: Any) -> go.Scatter:
+    """Return an entry of the legend alone, for a trace whose points have a persona's colour each."""
+    return go.Scatter(name=name, x=[None], y=[None], mode="markers", marker={"color": MUTED, **marker})
+
+
+_LETTERS = 40
+_LEFT_OUT = {"en": "Not shown, because it is 0 for everybody: {}", "fr": "Non montré, car nul pour tous : {}"}
+
+
+def small_print(left_out: Sequence[str], language: str, below: int = 0) -> dict[str, Any]:
+    """Return the layout that names, in the margin, what is 0 throughout and has no row; none if nothing is.
+
+    `below` is how many pixels under the rows it stands.
+    """
+    if not left_out:
+        return {}
+    lines = wrap(_LEFT_OUT[language].format(", ".join(left_out)), _LETTERS)
+    at = {"xref": "paper", "yref": "paper", "x": 1, "y": 0, "xanchor": "right", "yanchor": "top", "yshift": -below}
+    note = {**at, "text": "<br>".join(lines), "showarrow": False, "align": "right", "font": {"size": 12}}
+    return {"annotations": [note], "margin": {"l": 8, "r": 8, "t": 8, "b": below + 12 + 17 * len(lines)}}
+
+
 def _template(ink: str, soft: str, grid: str, paper: str) -> go.layout.Template:
     axis = {
         "gridcolor": grid,
@@ -24,6 +48,7 @@ def _template(ink: str, soft: str, grid: str, paper: str) -> go.layout.Template:
         "ticks": "outside",
         "tickcolor": "rgba(0,0,0,0)",
         "automargin": True,
+        "tickangle": 0,
         "title": {"standoff": 12, "font": {"size": 13}},
     }
     scene_axis = {
@@ -47,7 +72,7 @@ def _template(ink: str, soft: str, grid: str, paper: str) -> go.layout.Template:
         "annotationdefaults": {"font": {"color": ink}, "arrowcolor": soft},
         "scene": dict.fromkeys(_SCENE_AXES, scene_axis),
         "colorscale": {
-            "diverging": [[0, "#b4531a"], [0.5, paper], [1, "#1f6f8b"]],
+            "diverging": [[0, "#8b939e"], [0.5, paper], [1, "#1f6f8b"]],
             "sequential": [[0, paper], [1, "#1f6f8b"]],
         },
     }

@@ -23,6 +23,7 @@ _ASKED = {
         "number_of_carts_7m": "put in<br>the cart",
         "number_of_views_7m": "product<br>views",
         "cart_abandonments": "left in<br>the cart",
+        "count_products_7m": "items<br>bought",
     },
     "fr": {
         "days_since_last_purchase": "jours<br>sans achat",
