@@ -109,10 +109,9 @@ def test_a_card_tells_a_persona_in_words_and_figures(facts: Facts) -> None:
     assert list(card.rules) == lion["rules"]["en"]
 
 
-def test_the_longest_bar_is_the_largest_share(facts: Facts) -> None:
-    lengths = [bar.length for card in cards(facts.personas, "en") for bar in card.bars]
-    assert max(lengths) == 1
-    assert min(lengths) > 0
+def test_a_bar_is_as_long_as_its_share_of_everything(facts: Facts) -> None:
+    (bars,) = {tuple(bar.length for bar in card.bars) for card in cards(facts.personas, "en") if card.name == "lion"}
+    assert bars == (round(facts.personas[0]["share"], 4), round(facts.personas[0]["revenue_share"], 4))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +134,13 @@ def test_what_a_persona_prefers_is_said_as_people_write_it(facts: Facts) -> None
 @pytest.mark.parametrize(
     ("times", "said"),
     [
-        ({"morning": 0.4, "afternoon": 0.2, "evening": 0.2, "night": 0.2}, "40 % mostly in the morning; "),
+        ({"morning": 0.4, "afternoon": 0.2, "evening": 0.2, "night": 0.2}, "Rather in the morning "
+         "(40 %) than in the afternoon (20 %); "),
+        ({"morning": 0.6, "afternoon": 0.2, "evening": 0.1, "night": 0.1}, "Mostly in the morning (60 %); "),
+        ({"morning": 0.38, "afternoon": 0.37, "evening": 0.2, "night": 0.05}, "No time of day stands out (at most "
+         "38 %, in the morning); "),
+        ({"morning": 0.35, "afternoon": 0.25, "evening": 0.2, "night": 0.2}, "No time of day stands out (at most 35 %, "
+         "in the morning); "),
         ({"morning": 0.2, "afternoon": 0.2, "evening": 0.3, "night": 0.3}, "No time of day stands out (at most 30 %, "
          "in the evening); "),
     ],
@@ -174,9 +179,9 @@ def test_the_trust_is_said_with_the_figures_of_the_run(facts: Facts) -> None:
     ("gaps", "said"),
     [
         ([], "none"),
-        (["2020-02-27"], "2020-02-27"),
-        ([f"2020-02-0{day}" for day in range(1, 8)], "2020-02-01, 2020-02-02, 2020-02-03, 2020-02-04, 2020-02-05 "
-         "and 2 more"),
+        (["2020-02-27"], "27 February 2020"),
+        ([f"2020-02-0{day}" for day in range(1, 8)], "1 February 2020, 2 February 2020, 3 February 2020, "
+         "4 February 2020, 5 February 2020 and 2 more"),
     ],
 )  # fmt: skip
 def test_the_facts_of_the_run(facts: Facts, gaps: list[str], said: str) -> None:
@@ -269,3 +274,21 @@ def test_the_table_fits_eighty_columns(language: str) -> None:
     out = io.StringIO()
     print_table(usual, language, Console(file=out, width=80))
     assert "───" in out.getvalue()
+
+
+def test_days_without_any_events_before_the_first_are_said_and_are_no_quiet_days(facts: Facts) -> None:
+    assert "There are events only from" not in summary(facts, "en")
+    later = {day: count for day, count in facts.metrics["events"]["by_day"].items() if day >= "2020-01-05"}
+    events = {**facts.metrics["events"], "by_day": later, "suspected_gaps": []}
+    young = replace(facts, metrics={**facts.metrics, "events": events})
+    assert "There are events only from 5 January 2020 on, so that these 7 months are not full." in summary(young, "en")
+    assert "qu’à partir du 5 janvier 2020" in summary(young, "fr")
+    (calendar,) = [picture for picture in PICTURES if picture.name == "calendar"]
+    assert "has 0" not in calendar.says(young, "en")
+
+
+def test_one_is_singular_and_a_range_of_one_figure_is_none(facts: Facts) -> None:
+    one = with_profile(facts, median_count_products_7m=1, quartiles_count_products_7m=[1, 1])
+    for language, said in (("en", "item bought in 7 months"), ("fr", "article acheté en 7 mois")):
+        tile = cards(one.personas, language)[0].tiles[1]
+        assert (tile.figure, tile.text, tile.half) == ("1", said, "")

@@ -11,8 +11,9 @@ from segmentation.words import number, percent
 
 RULES_SHOWN = 2
 """More rules than this fold away."""
-STANDS_OUT = 1.25
-"""A time is named as the favourite from this many times its even share on."""
+STANDS_OUT, LEAD, MOST = 1.25, 0.05, 0.5
+"""A time is preferred from this many times its even share on, and this far before the next; "mostly" is half."""
+_HOURS = {"morning": 7, "afternoon": 6, "evening": 6, "night": 5}
 _COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
 
@@ -54,11 +55,10 @@ class Card:
 
 def cards(personas: Sequence[Mapping[str, Any]], language: str) -> list[Card]:
     """Return the cards of the personas, in their order."""
-    longest = max(max(persona["share"], persona["revenue_share"]) for persona in personas) or 1.0
-    return [_card(persona, longest, language) for persona in personas]
+    return [_card(persona, language) for persona in personas]
 
 
-def _card(persona: Mapping[str, Any], longest: float, language: str) -> Card:
+def _card(persona: Mapping[str, Any], language: str) -> Card:
     said, label, rules = WORDS[language], persona["label"][language], persona["rules"][language]
     if not _COLOUR.fullmatch(persona["colour"]):  # it goes into the style sheet
         raise BadInputError(f"The colour {persona['colour']!r} of {persona['name']} is none written #rrggbb.")
@@ -69,10 +69,10 @@ def _card(persona: Mapping[str, Any], longest: float, language: str) -> Card:
         colour=persona["colour"],
         traits=persona["traits"][language].capitalize(),
         bars=(
-            _bar(persona["share"], longest, said["of_clients"].format(number(persona["clients"], language)), language),
-            _bar(persona["revenue_share"], longest, said["of_revenue"], language),
+            _bar(persona["share"], said["of_clients"].format(number(persona["clients"], language)), language),
+            _bar(persona["revenue_share"], said["of_revenue"], language),
         ),
-        tiles=tuple(_tile(persona["profile"], name, text, language) for name, text in said["tiles"]),
+        tiles=tuple(_tile(persona["profile"], name, one, many, language) for name, one, many in said["tiles"]),
         habits=_habits(persona["profile"], said, language),
         opening=said["rule"].format(persona=label, article="an" if label[:1] in "AEIOU" else "a"),
         rules=rules,
@@ -81,19 +81,20 @@ def _card(persona: Mapping[str, Any], longest: float, language: str) -> Card:
     )
 
 
-def _bar(share: float, longest: float, of: str, language: str) -> Bar:
-    return Bar(round(max(share, 0.0) / longest, 4), percent(share, language), of)
+def _bar(share: float, of: str, language: str) -> Bar:
+    return Bar(round(max(share, 0.0), 4), percent(share, language), of)
 
 
-def _tile(profile: Mapping[str, Any], name: str, text: str, language: str) -> Tile:
+def _tile(profile: Mapping[str, Any], name: str, one: str, many: str, language: str) -> Tile:
     low, high = (number(quartile, language) for quartile in profile[f"quartiles_{name}"])
-    half = WORDS[language]["half"].format(f"{low}\N{WORD JOINER}–\N{WORD JOINER}{high}")
-    return Tile(number(profile[f"median_{name}"], language), text, half)
+    half = WORDS[language]["half"].format(f"{low}\N{WORD JOINER}–\N{WORD JOINER}{high}") if low != high else ""
+    figure = number(profile[f"median_{name}"], language)
+    return Tile(figure, one if figure == "1" else many, half)
 
 
 def _habits(profile: Mapping[str, Any], said: Words, language: str) -> tuple[tuple[str, str], ...]:
-    times = _stands_out(profile["active_times"], said["times"], said["flat_time"], language)
-    days = _stands_out(profile["active_days"], said["days"], said["flat_day"], language)
+    times = _habit(profile["active_times"], said["times"], said["flat_time"], language)
+    days = _habit(profile["active_days"], said["days"], said["flat_day"], language)
     active = f"{times}{said['semicolon']}{days}."
     return (
         (said["brands"], _named(profile["brands"], said, language)),
@@ -112,7 +113,12 @@ def _readable(name: str) -> str:
     return name.replace(".", " › ").replace("_", " ")
 
 
-def _stands_out(shares: Mapping[str, float], words: Mapping[str, str], flat: str, language: str) -> str:
-    top = max(words, key=shares.__getitem__)  # a tie goes to the first in the words' order
-    phrase = WORDS[language]["strong"] if shares[top] * len(shares) >= STANDS_OUT else flat
-    return phrase.format(percent(shares[top], language, 0), words[top])
+def _habit(shares: Mapping[str, float], words: Mapping[str, str], flat: str, language: str) -> str:
+    """Say when the clients are active: mostly at a time, rather at it than at another, or at no special one."""
+    top, second = sorted(words, key=shares.__getitem__, reverse=True)[:2]  # a tie goes to the first in the words' order
+    even = _HOURS.get(top, 24 / len(shares)) / 24
+    phrase = WORDS[language]["rather"] if shares[top] >= max(STANDS_OUT * even, shares[second] + LEAD) else flat
+    if shares[top] >= MOST:
+        phrase = WORDS[language]["strong"]
+    share, other_share = (percent(shares[time], language, 0) for time in (top, second))
+    return phrase.format(time=words[top], share=share, other=words[second], other_share=other_share)

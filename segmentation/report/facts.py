@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from segmentation.model.tree import Tree
 from segmentation.personas import PERSONA_NAMES
+from segmentation.windows import windows
 
 SHOWN = ("days_since_last_purchase", "count_products_7m", "total_purchase_value")
 """What is shown of a client: recency, frequency, monetary. No user id, because a report is mailed around."""
@@ -43,6 +44,21 @@ def facts_of(  # noqa: PLR0913, PLR0917 (what a run has come to, each thing once
 ) -> Facts:
     """Return a run's facts, with a sample of its clients drawn from `segments`, stratified by persona."""
     return Facts(as_of, personas, metrics, tree, _sample(segments, np.random.default_rng(seed)))
+
+
+def events_by_day(facts: Facts) -> dict[date, int]:
+    """Return the events of each day of the longest window, from the first day on to the last that has any."""
+    by_day = {date.fromisoformat(day): events for day, events in facts.metrics["events"]["by_day"].items()}
+    start = windows(facts.as_of).start.date()
+    told = [day for day, events in by_day.items() if events and start <= day <= facts.as_of] or [start, facts.as_of]
+    every = (min(told) + timedelta(days=n) for n in range((max(told) - min(told)).days + 1))
+    return {day: by_day.get(day, 0) for day in every}
+
+
+def suspected_gaps(facts: Facts) -> list[date]:
+    """Return the days among those of `events_by_day` on which events seem to be missing."""
+    days = events_by_day(facts)
+    return [day for day in map(date.fromisoformat, facts.metrics["events"]["suspected_gaps"]) if day in days]
 
 
 def _sample(segments: pa.Table, rng: np.random.Generator) -> pa.Table:

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segmentation.report.facts import Facts
+from segmentation.report.facts import Facts, events_by_day, suspected_gaps
 from segmentation.report.words import WORDS, Words, counted, said_day
+from segmentation.windows import windows
 from segmentation.words import number, percent
 
 STABLE = 0.8
 GAPS_NAMED = 5
+LATE_DAYS = 7
 
 
 def summary(facts: Facts, language: str) -> str:
@@ -22,6 +24,7 @@ def summary(facts: Facts, language: str) -> str:
                 clients=number(facts.metrics["clients"], language),
                 revenue=number(revenue, language),
             ),
+            *_late(facts, language),
             said["typical"].format(
                 items=counted(said["items"], everyone["median_count_products_7m"], language),
                 value=number(everyone["median_total_purchase_value"], language),
@@ -30,6 +33,14 @@ def summary(facts: Facts, language: str) -> str:
             *_leading(facts.personas, language),
         )
     )
+
+
+def _late(facts: Facts, language: str) -> list[str]:
+    """Say from when there are events, if that is well after the longest window begins."""
+    first = min(events_by_day(facts))
+    if (first - windows(facts.as_of).start.date()).days <= LATE_DAYS:
+        return []
+    return [WORDS[language]["late"].format(first=said_day(first, language))]
 
 
 def _leading(personas: Sequence[Mapping[str, Any]], language: str) -> list[str]:
@@ -88,7 +99,7 @@ def particulars(facts: Facts, language: str) -> list[tuple[str, str]]:
         "kept": number(events["kept"], language),
         "duplicates": number(events["duplicates"], language),
         "rejected": number(sum(events["rejected"].values()), language),
-        "gaps": _gaps(events["suspected_gaps"], said),
+        "gaps": _gaps([said_day(day, language) for day in suspected_gaps(facts)], said),
         "windows": ", ".join(map(str, parameters["window_months"])),
         "timezone": parameters["timezone"],
         "groups": str(metrics["silhouette"]["chosen_k"]),

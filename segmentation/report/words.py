@@ -23,6 +23,7 @@ WORDS: dict[str, Words] = {
         "no_script": "The {} pictures need JavaScript, which is off here; what each shows is said below its title.",
         "no_webgl": "This browser cannot draw in three dimensions (it has no WebGL), so this picture is missing.",
         "bought": "In the 7 months to {day}, {clients} clients bought for {revenue} in all.",
+        "late": "There are events only from {first} on, so that these 7 months are not full.",
         "typical": "The client in the middle bought {items} for {value}, the last time {days} days ago.",
         "items": ("{} item", "{} items"),
         "most_revenue": "{label} brings the most: {revenue} of the revenue from {clients} of the clients.",
@@ -32,19 +33,20 @@ WORDS: dict[str, Words] = {
         "of_clients": "of the clients ({})",
         "of_revenue": "of the revenue",
         "tiles": (
-            ("days_since_last_purchase", "days since the last purchase"),
-            ("count_products_7m", "items bought in 7 months"),
-            ("total_purchase_value", "spent in 7 months"),
+            ("days_since_last_purchase", "day since the last purchase", "days since the last purchase"),
+            ("count_products_7m", "item bought in 7 months", "items bought in 7 months"),
+            ("total_purchase_value", "spent in 7 months", "spent in 7 months"),
         ),
         "half": "half: {}",
         "brands": "Favourite brands",
         "categories": "Favourite categories",
         "unknown": "none known",
         "active": "When active",
-        "strong": "{} mostly {}",
+        "strong": "mostly {time} ({share})",
+        "rather": "rather {time} ({share}) than {other} ({other_share})",
         "semicolon": "; ",
-        "flat_time": "no time of day stands out (at most {}, {})",
-        "flat_day": "no day stands out (at most {}, {})",
+        "flat_time": "no time of day stands out (at most {share}, {time})",
+        "flat_day": "no day stands out (at most {share}, {time})",
         "times": {
             "morning": "in the morning",
             "afternoon": "in the afternoon",
@@ -72,8 +74,7 @@ WORDS: dict[str, Words] = {
         "of 1).",
         "unstable": "Grouping {count} other samples of the same clients gives rather different groups (agreement "
         "{mean} of 1): take the borders between personas with care.",
-        "agreement": "Of all clients, {} get the persona of their statistical group; for the others a rule that can "
-        "be told decides.",
+        "agreement": "Of all clients, {} get the persona of their statistical group; for the others the rules decide.",
         "as_of": "As-of date",
         "clients": "Clients",
         "rows": "Rows read",
@@ -107,6 +108,7 @@ WORDS: dict[str, Words] = {
         "no_webgl": "Ce navigateur ne sait pas dessiner en trois dimensions (il n’a pas WebGL) : ce graphique manque "
         "donc.",
         "bought": "Au cours des 7 mois jusqu’au {day}, {clients} clients ont acheté pour {revenue} au total.",
+        "late": "Il n’y a d’événements qu’à partir du {first} : ces 7 mois ne sont donc pas complets.",
         "typical": "Le client médian a acheté {items} pour {value}, la dernière fois il y a {days} jours.",
         "items": ("{} article", "{} articles"),
         "most_revenue": "{label} rapporte le plus : {revenue} du chiffre d’affaires avec {clients} des clients.",
@@ -117,19 +119,20 @@ WORDS: dict[str, Words] = {
         "of_clients": "des clients ({})",
         "of_revenue": "du chiffre d’affaires",
         "tiles": (
-            ("days_since_last_purchase", "jours depuis le dernier achat"),
-            ("count_products_7m", "articles achetés en 7 mois"),
-            ("total_purchase_value", "dépensés en 7 mois"),
+            ("days_since_last_purchase", "jour depuis le dernier achat", "jours depuis le dernier achat"),
+            ("count_products_7m", "article acheté en 7 mois", "articles achetés en 7 mois"),
+            ("total_purchase_value", "dépensés en 7 mois", "dépensés en 7 mois"),
         ),
         "half": "moitié : {}",
         "brands": "Marques préférées",
         "categories": "Catégories préférées",
         "unknown": "aucune connue",
-        "active": "Quand actifs",
-        "strong": "{} surtout {}",
+        "active": "Moments d’activité",
+        "strong": "surtout {time} ({share})",
+        "rather": "plutôt {time} ({share}) que {other} ({other_share})",
         "semicolon": " ; ",
-        "flat_time": "aucun moment ne se détache (au plus {}, {})",
-        "flat_day": "aucun jour ne se détache (au plus {}, {})",
+        "flat_time": "aucun moment ne se détache (au plus {share}, {time})",
+        "flat_day": "aucun jour ne se détache (au plus {share}, {time})",
         "times": {
             "morning": "le matin",
             "afternoon": "l’après-midi",
@@ -159,7 +162,7 @@ WORDS: dict[str, Words] = {
         "unstable": "Regrouper {count} autres échantillons des mêmes clients donne des groupes assez différents "
         "(accord de {mean} sur 1) : les frontières entre personas sont à prendre avec prudence.",
         "agreement": "Parmi tous les clients, {} reçoivent le persona de leur groupe statistique ; pour les autres, "
-        "c’est une règle énonçable qui décide.",
+        "ce sont les règles qui décident.",
         "as_of": "Date de référence",
         "clients": "Clients",
         "rows": "Lignes lues",
@@ -184,7 +187,8 @@ WORDS: dict[str, Words] = {
 def said_day(day: date, language: str) -> str:
     """Write a day as people do: 30 April 2020."""
     said = WORDS[language]
-    return str(said["day"].format(day=day.day, month=said["months"].split()[day.month - 1], year=day.year))
+    number_of_day = "1er" if language == "fr" and day.day == 1 else day.day
+    return str(said["day"].format(day=number_of_day, month=said["months"].split()[day.month - 1], year=day.year))
 
 
 def counted(phrases: tuple[str, str], count: float, language: str) -> str:

@@ -1,17 +1,15 @@
 """The events of each day as a calendar, with the days on which some seem to be missing."""
 
-from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 import plotly.graph_objects as go
 
-from segmentation.report.facts import Facts
+from segmentation.report.facts import Facts, events_by_day, suspected_gaps
 from segmentation.report.pictures.labels import MONTHS, WEEKDAYS
 from segmentation.report.pictures.picture import Picture
 from segmentation.report.pictures.template import ACCENT, figure
 from segmentation.report.words import said_day, typeset
-from segmentation.windows import windows
 from segmentation.words import number
 
 _EVENTS = {"en": ("{} event", "{} events"), "fr": ("{} événement", "{} événements")}
@@ -44,7 +42,7 @@ _LEAST_ALIKE = 4
 
 
 def _figure(facts: Facts, language: str) -> go.Figure:
-    days, gaps = _days(facts), _gaps(facts)
+    days, gaps = events_by_day(facts), suspected_gaps(facts)
     monday = min(days) - timedelta(days=min(days).weekday())
     weeks = range((max(days) - monday).days // 7 + 1)
     shown = [[monday + timedelta(days=7 * week + weekday) for week in weeks] for weekday in range(7)]
@@ -87,19 +85,6 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     )
 
 
-def _days(facts: Facts) -> dict[date, int]:
-    """Return the events of each day of the longest window; what lies outside plays no part."""
-    by_day: Mapping[str, int] = facts.metrics["events"]["by_day"]
-    first = windows(facts.as_of).start.date()
-    every = (first + timedelta(days=n) for n in range((facts.as_of - first).days + 1))
-    return {day: by_day.get(day.isoformat(), 0) for day in every}
-
-
-def _gaps(facts: Facts) -> list[date]:
-    days = _days(facts)
-    return [day for day in map(date.fromisoformat, facts.metrics["events"]["suspected_gaps"]) if day in days]
-
-
 def _hover(day: date, events: int, gap: bool, language: str) -> str:
     mark = f"<br>{_GAP[language]}" if gap else ""
     return f"{WEEKDAYS[language][day.weekday()]} {said_day(day, language)}<br>{_events(events, language)}{mark}"
@@ -111,7 +96,7 @@ def _events(events: int, language: str) -> str:
 
 
 def _says(facts: Facts, language: str) -> str:
-    days, gaps = _days(facts), _gaps(facts)
+    days, gaps = events_by_day(facts), suspected_gaps(facts)
     said: dict[str, Any] = {"count": len(gaps)}
     if gaps:
         said |= {"gap": said_day(gaps[0], language), "events": _events(days[gaps[0]], language)}

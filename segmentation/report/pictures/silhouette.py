@@ -25,11 +25,15 @@ _SAYS = {
         "The clients separate best into {best} groups ({best_mean} of 1), and these are used.",
         "The clients separate best into {best} groups ({best_mean} of 1), but seven personas need at least "
         "seven: {chosen} are used ({chosen_mean}).",
+        "The clients separate best into {best} groups ({best_mean} of 1), but too few of these are of some size: "
+        "{chosen} are used ({chosen_mean}).",
     ),
     "fr": (
         "Les clients se séparent le mieux en {best} groupes ({best_mean} sur 1), et ce sont eux qui sont retenus.",
         "Les clients se séparent le mieux en {best} groupes ({best_mean} sur 1), mais il en faut au moins "
         "sept pour sept personas : {chosen} sont retenus ({chosen_mean}).",
+        "Les clients se séparent le mieux en {best} groupes ({best_mean} sur 1), mais trop peu d’entre eux ont une "
+        "taille suffisante : {chosen} sont retenus ({chosen_mean}).",
     ),
 }
 
@@ -95,7 +99,7 @@ def _says(facts: Facts, language: str) -> str:
     silhouette = facts.metrics["silhouette"]
     means = {s["k"]: number(s["mean"], language, 2) for s in silhouette["by_k"]}
     best, chosen = silhouette["best_k"], silhouette["chosen_k"]
-    sentence = _SAYS[language][best != chosen]
+    sentence = _SAYS[language][0 if best == chosen else 1 if best < len(facts.personas) else 2]
     said = sentence.format(best=best, best_mean=means[best], chosen=chosen, chosen_mean=means[chosen])
     return typeset(said, language)
 
