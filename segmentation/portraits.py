@@ -15,6 +15,9 @@ from segmentation.personas import PERSONAS
 from segmentation.profiles import profile
 from segmentation.words import LANGUAGES
 
+TRUE_TO_TYPE = 0.3
+"""The farthest from its archetype, of 2 at most, that a persona's words are taken to describe its clients."""
+
 
 def portraits(segments: pa.Table, tree: Tree, fit: Mapping[str, float]) -> list[dict[str, Any]]:
     """Return an entry for each persona, in their order, as personas.json of a snapshot holds them.
@@ -40,6 +43,7 @@ def portraits(segments: pa.Table, tree: Tree, fit: Mapping[str, float]) -> list[
                 "profile": profile(own),
                 "rules": _said([way for way in ways if tree.persona[way.leaf] == index], tree),
                 "fit": fit[persona.name],
+                "true_to_type": fit[persona.name] <= TRUE_TO_TYPE,
                 "clusters": sorted(pc.unique(own["cluster"].filter(own["agrees"])).to_pylist()),
             }
         )

@@ -132,6 +132,7 @@ class Persona(Schema):
     profile = fields.Nested(Profile, required=True)
     rules = fields.Nested(Sentences, required=True)
     fit = fields.Float(required=True)
+    true_to_type = fields.Boolean()
     clusters = fields.List(fields.Integer(), required=True)
 
 

@@ -292,3 +292,9 @@ def test_one_is_singular_and_a_range_of_one_figure_is_none(facts: Facts) -> None
     for language, said in (("en", "item bought in 7 months"), ("fr", "article acheté en 7 mois")):
         tile = cards(one.personas, language)[0].tiles[1]
         assert (tile.figure, tile.text, tile.half) == ("1", said, "")
+
+
+def test_words_that_describe_the_clients_less_are_told_so(facts: Facts) -> None:
+    warning = WORDS["en"]["unlike"]
+    assert not [card for card in cards(facts.personas, "en") if warning in card.traits]
+    assert warning in cards(with_first(facts, true_to_type=False).personas, "en")[0].traits

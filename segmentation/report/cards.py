@@ -67,7 +67,7 @@ def _card(persona: Mapping[str, Any], language: str) -> Card:
         emoji=persona["emoji"],
         label=label,
         colour=persona["colour"],
-        traits=persona["traits"][language].capitalize(),
+        traits=persona["traits"][language].capitalize() + ("" if persona["true_to_type"] else said["unlike"]),
         bars=(
             _bar(persona["share"], said["of_clients"].format(number(persona["clients"], language)), language),
             _bar(persona["revenue_share"], said["of_revenue"], language),
