@@ -192,9 +192,11 @@ PARTS: tuple[Callable[[Path], bool], ...] = (throughput, latency, cold_start, me
 def main(arguments: list[str] | None = None) -> int:
     """Measure everything, or the parts named; return 1 when any figure fell short."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.service", description="The service with many clients.")
-    choices = [part.__name__ for part in PARTS]
-    parser.add_argument("parts", nargs="*", choices=choices, metavar="PART", help=f"of {', '.join(choices)}")
+    known = [part.__name__ for part in PARTS]
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(known)}; without, all")
     names = parser.parse_args(arguments).parts
+    if unknown := set(names).difference(known):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)
         lookup.publish_synthetic(store, CLIENTS)

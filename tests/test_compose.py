@@ -96,6 +96,11 @@ def asking(project: Project, path: str) -> Iterator[list[Any]]:
         thread.join()
 
 
+def served(project: Project) -> set[str]:
+    """Ask often enough for every worker to have told what it serves, for each takes up a snapshot on its own."""
+    return {project.served() for _ in range(12)}
+
+
 def clients_of(project: Project, persona: str) -> list[int]:
     """Return the clients that the published snapshot gives a persona, as the batch side reads it."""
     table = project.run_batch("export", "--persona", persona, "--format", "csv")
@@ -117,8 +122,9 @@ def test_it_comes_up_answers_as_published_and_swaps_without_a_failed_request(pro
     first = project.served()
     with asking(project, f"/segment/{foxes[0]}") as statuses:
         told = project.run_batch("run", "--as-of", AS_OF, "--seed", "1")
-        containers.wait_until(lambda: project.served() != first, SWAPPED_WITHIN_S, lambda: project("logs"))
-    assert f"Snapshot {project.served()} is published and served." in told
+        containers.wait_until(lambda: first not in served(project), SWAPPED_WITHIN_S, lambda: project("logs"))
+    (second,) = served(project)
+    assert f"Snapshot {second} is published and served." in told
     assert len(statuses) > 100
     assert set(statuses) == {200}
 
