@@ -40,8 +40,8 @@ from service.server import Server, bind
 from service.settings import Settings
 from service.shared_metrics import share_metrics
 
-ROUNDS = 100
-ROUND_S = 0.2
+ROUNDS = 300
+ROUND_S = 0.1
 """Short rounds, many of them: how a round's connections fall to the workers decides a third of its rate."""
 CONNECTIONS = 8
 CLIENTS = 1_000_000

@@ -67,7 +67,12 @@ class App(Flask):
         """Give the request an id and a beginning, then answer it."""
         environ[STARTED_S] = time.perf_counter()
         environ[REQUEST_ID] = request_id(environ.get("HTTP_X_REQUEST_ID"))
-        return super().wsgi_app(environ, with_headers(start_response, environ["wsgi.url_scheme"] == "https"))
+        start = with_headers(start_response, environ[REQUEST_ID], environ["wsgi.url_scheme"] == "https")
+        return super().wsgi_app(environ, start)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function: none of ours is asynchronous, and to find that out takes long."""
+        return func
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Find routes for hosts that are ours; health checks ask for addresses.
@@ -85,11 +90,10 @@ class App(Flask):
         )
 
     def process_response(self, response: Response) -> Response:
-        """Name the request in its answer, log and count it; this is the one thing done after every request."""
+        """Log and count the request; this is the one thing done after every request."""
         asked = request_ctx.request  # looked up once: each look through a proxy costs
         environ, rule = asked.environ, asked.url_rule
         named = environ[REQUEST_ID]
-        response.headers.add("X-Request-ID", named)
         duration_s = time.perf_counter() - environ[STARTED_S]
         method, route = environ["REQUEST_METHOD"], rule.rule if rule else "unmatched"
         if method not in METHODS:

@@ -1,4 +1,4 @@
-"""Headers on every answer that tell browsers to be strict; nothing here depends on what was asked."""
+"""Headers on every answer: the request's name, and what tells browsers to be strict."""
 
 import base64
 import hashlib
@@ -26,10 +26,11 @@ _TLS_ONLY = ("Strict-Transport-Security", "max-age=31536000")
 StartResponse = Callable[..., Any]
 
 
-def with_headers(start_response: StartResponse, tls: bool) -> StartResponse:
-    """Return a `start_response` that adds the headers; an answer with a policy of its own keeps that."""
+def with_headers(start_response: StartResponse, request_id: str, tls: bool) -> StartResponse:
+    """Return a `start_response` that adds the headers and names the request; a policy that is there already stays."""
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        headers.append(("X-Request-ID", request_id))
         if tls:
             headers.append(_TLS_ONLY)
         for name, _ in headers:

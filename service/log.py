@@ -21,8 +21,8 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _STANDARD_ERROR = 2
 
-_LINES_AT_ONCE = select.PIPE_BUF // 512
-"""No line about a request is longer, and so many written at once are never torn apart in a pipe."""
+_AT_ONCE = select.PIPE_BUF
+"""So many bytes written at once are never torn apart in a pipe; no line about a request is longer."""
 
 _MOST_WAITING = 65_536
 """About 12 MB: minutes of requests that nobody reads. Further ones are counted only, so that memory lasts."""
@@ -88,8 +88,16 @@ class JsonLog:
 
     def flush(self) -> None:
         """Write the lines about requests that still wait, as many at once as a pipe keeps together."""
+        lines: list[str] = []
+        size = 0
         while self._waiting:
-            lines = [self._waiting.popleft() for _ in range(min(_LINES_AT_ONCE, len(self._waiting)))]
+            line = self._waiting.popleft()
+            if size + len(line) > _AT_ONCE:
+                self._write("".join(lines).encode("ascii"))
+                lines, size = [], 0
+            lines.append(line)
+            size += len(line)
+        if lines:
             self._write("".join(lines).encode("ascii"))
         self._tell_dropped()
 

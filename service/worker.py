@@ -59,6 +59,11 @@ class ServerLogger(Logger):  # type: ignore[misc]
 
 
 class _Response(wsgi.Response):  # type: ignore[misc]
+    """An answer whose head goes out together with the first piece of its body: a send, and a wake-up, less."""
+
+    headers_sent: bool
+    _head = b""
+
     def process_headers(self, headers: list[tuple[str, str]]) -> None:
         """Spare those at the end that are the same in every answer the check of each, which costs under load."""
         if headers[-len(CONSTANT) :] == CONSTANT:
@@ -69,6 +74,29 @@ class _Response(wsgi.Response):  # type: ignore[misc]
 
     def default_headers(self) -> list[str]:
         return [line for line in super().default_headers() if not line.startswith("Server:")]
+
+    def send_headers(self) -> None:
+        """Make the head; it waits for the body."""
+        if not self.headers_sent:
+            lines = [*self.default_headers(), *[f"{name}: {value}\r\n" for name, value in self.headers], "\r\n"]
+            self._head = "".join(lines).encode("latin-1")
+            self.headers_sent = True
+
+    def close(self) -> None:
+        """End the answer, also one without a body."""
+        self.send_headers()
+        if self._head:
+            self.sock.sendall(self._head)
+            self._head = b""
+        super().close()
+
+    def _emit_body(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if self.chunked:
+            self.sock.sendall(head)
+            super()._emit_body(data)
+        else:
+            self.sock.sendall(head + data)
 
 
 class Worker(PatientWorker):
