@@ -53,7 +53,6 @@ WITH typed AS (
 )
 SELECT
     * EXCLUDE (fault),
-    year(event_time) * 100 + month(event_time) AS month,
     CASE
         WHEN fault = 'wrong number of fields' THEN fault
         WHEN event_time IS NULL OR year(event_time) NOT BETWEEN 1 AND 9999 THEN 'event_time is not a time'
@@ -73,9 +72,8 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def clean(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch) -> pa.Table:
-    """Return the batch's rows typed as `events.SCHEMA`, with `line`, `month` (201910) and `reason` (null: an event)."""
-    half = batch.num_rows // 2  # the engine gives each piece to a thread
-    connection.register("raw", pa.Table.from_batches([batch.slice(0, half), batch.slice(half)]))
+    """Return the batch's rows typed as `events.SCHEMA`, with `line` and `reason` (null: an event)."""
+    connection.register("raw", pa.Table.from_batches([batch]))
     try:
         return connection.sql(CLEAN).to_arrow_table()
     finally:

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from segmentation.errors import MenagerieError
+from segmentation.errors import MenagerieError, WrongUsageError
 
 
 @contextmanager
@@ -25,15 +25,22 @@ def connect(scratch: Path | None = None, memory_limit: str | None = None) -> Ite
         memory_limit = memory_limit or os.environ.get("MENAGERIE_MEMORY_LIMIT")
         if memory_limit:
             config["memory_limit"] = memory_limit
-        if threads := os.environ.get("MENAGERIE_THREADS"):
-            config["threads"] = threads
         try:
+            config["threads"] = str(threads())
             connection = duckdb.connect(config=config)
         except duckdb.Error as error:
             raise MenagerieError(f"The database engine does not start: {reason(error)}") from error
         with connection:
             connection.execute("SET enable_progress_bar = false")  # progress is the reporter's to show
             yield connection
+
+
+def threads() -> int:
+    """Return how many threads to work with: MENAGERIE_THREADS, by default one a processor."""
+    given = os.environ.get("MENAGERIE_THREADS") or str(len(os.sched_getaffinity(0)))
+    if not given.isdecimal() or int(given) < 1:
+        raise WrongUsageError(f"MENAGERIE_THREADS is {given!r}, and no number from 1 up.")
+    return int(given)
 
 
 def reason(error: BaseException) -> str:

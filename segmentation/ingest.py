@@ -1,24 +1,27 @@
 """Raw files to typed events: `events/month=YYYY-MM/`, `rejects/`, and an account of every row.
 
-Ingesting goes file by file, then month by month, and each of these steps is kept when it is done:
-a run that was killed goes on where it stopped, and a file that was ingested before changes nothing.
+Ingesting goes file by file, several at once, then month by month, and each of these steps is kept when it is
+done: a run that was killed goes on where it stopped, and a file that was ingested before changes nothing.
 """
 
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
+from threading import Event
 from typing import Any
 
 import duckdb
 
 from segmentation import clean, engine, merge, raw
 from segmentation.errors import BadInputError, MenagerieError
-from segmentation.progress import SILENT, Reporter
+from segmentation.month_files import Month, read_account
+from segmentation.progress import SILENT, Reporter, Step
 from segmentation.stage import Source, digest, stage, write_json
 from segmentation.workspace import workspace
 
@@ -78,7 +81,6 @@ def ingest(sources: Sequence[Path], out: Path, reporter: Reporter = SILENT) -> I
     paths = raw.find(sources)
     try:
         with workspace(out, reporter) as scratch, engine.connect(scratch) as connection:
-            clean.prepare(connection)
             return _ingest(connection, paths, out, reporter)
     except (duckdb.Error, OSError) as error:
         raise MenagerieError(f"Ingesting stopped: {engine.reason(error)}.") from error
@@ -108,7 +110,7 @@ def is_unfinished(folder: Path) -> bool:
 def is_whole(folder: Path) -> bool:
     """Tell whether `folder` holds every event that its ledger speaks of."""
     ledger = read_ledger(folder)
-    months = [merge.read_account(path) for path in month_files(folder).values()]
+    months = [read_account(path) for path in month_files(folder).values()]
     return bool(ledger) and all(_arrived(sha256, months) == source.rows_typed for sha256, source in ledger.items())
 
 
@@ -128,20 +130,64 @@ def account(folder: Path) -> Ingested:
 
 def _ingest(connection: duckdb.DuckDBPyConnection, paths: list[Path], out: Path, reporter: Reporter) -> Ingested:
     ledger = read_ledger(out)
-    named = [(path, digest(path)) for path in paths]
+    with ThreadPoolExecutor(engine.threads()) as pool:
+        named = list(zip(paths, pool.map(digest, paths), strict=True))
     fresh = {sha256: path for path, sha256 in reversed(named) if sha256 not in ledger}
     fresh = dict(reversed(fresh.items()))
     unfinished = _read_staged(out)
     ledger |= unfinished
-    for sha256, path in fresh.items():
-        with reporter.step(f"Reading {path.name}") as step:
-            ledger[sha256] = stage(connection, path, sha256, _staged(out, sha256), step)
+    if fresh:
+        name = f"{len(fresh)} files" if len(fresh) > 1 else next(iter(fresh.values())).name
+        with reporter.step(f"Reading {name}") as step:
+            ledger |= _stage(connection, fresh, out, step)
     if not any(source.rows_typed for source in ledger.values()):
         raise BadInputError("There is no event in the files given: every row was rejected, or there was none.")
     arriving = list(unfinished | fresh)
     _merge(connection, arriving, out, reporter)
     _settle(ledger, arriving, out)
     return _account([(path.name, sha256) for path, sha256 in named], ledger, out)
+
+
+def _stage(
+    connection: duckdb.DuckDBPyConnection, fresh: Mapping[str, Path], out: Path, step: Step
+) -> dict[str, Source]:
+    """Read files, as many at once as there are processors; when one cannot be read, the others stop as well."""
+    stopped = Event()
+
+    class Watched:
+        def advance(self, amount: float = 1) -> None:
+            if stopped.is_set():
+                raise _StoppedError
+            step.advance(amount)
+
+    def read(item: tuple[str, Path]) -> Source:
+        sha256, path = item
+        if stopped.is_set():
+            raise _StoppedError
+        try:
+            with connection.cursor() as own:
+                clean.prepare(own)
+                return stage(own, path, sha256, _staged(out, sha256), Watched())
+        except BaseException:
+            stopped.set()
+            raise
+
+    # The largest first, so that all end about together.
+    items = sorted(fresh.items(), key=lambda item: -item[1].stat().st_size)
+    with ThreadPoolExecutor(engine.threads()) as pool:
+        under_way = [pool.submit(read, item) for item in items]
+        try:
+            wait(under_way, return_when=FIRST_EXCEPTION)
+        finally:
+            stopped.set()
+    errors = [error for future in under_way if (error := future.exception())]
+    for error in sorted(errors, key=lambda error: isinstance(error, _StoppedError)):
+        raise error
+    return {source.sha256: source for source in (future.result() for future in under_way)}
+
+
+class _StoppedError(Exception):
+    """This file is no longer wanted: another one could not be read, or the run is to end."""
 
 
 def _staged(out: Path, sha256: str) -> Path:
@@ -165,7 +211,7 @@ def _merge(connection: duckdb.DuckDBPyConnection, fresh: list[str], out: Path, r
 
 def _settle(ledger: dict[str, Source], fresh: list[str], out: Path) -> None:
     """Keep the rejects, then write the ledger, and only then let the staged files go."""
-    months = [merge.read_account(path) for path in month_files(out).values()]
+    months = [read_account(path) for path in month_files(out).values()]
     for sha256 in fresh:
         merged = _arrived(sha256, months)
         if merged != ledger[sha256].rows_typed:
@@ -181,12 +227,12 @@ def _settle(ledger: dict[str, Source], fresh: list[str], out: Path) -> None:
     shutil.rmtree(out / STAGED, ignore_errors=True)
 
 
-def _arrived(sha256: str, months: Sequence[merge.Month]) -> int:
+def _arrived(sha256: str, months: Sequence[Month]) -> int:
     return sum(month.kept.get(sha256, 0) + month.dropped.get(sha256, 0) for month in months)
 
 
 def _account(named: Sequence[tuple[str, str]], ledger: dict[str, Source], out: Path) -> Ingested:
-    months = [merge.read_account(path) for path in month_files(out).values()]
+    months = [read_account(path) for path in month_files(out).values()]
     kept = {sha256: sum(month.kept.get(sha256, 0) for month in months) for sha256 in ledger}
     files, seen = [], set[str]()
     for name, sha256 in named:

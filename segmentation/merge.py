@@ -1,27 +1,24 @@
 """Staged files to the month's one Parquet file, each event once.
 
 Exact duplicates share their second, hence their month, so that a month at a time is enough. Only rows
-whose 64-bit hash occurs twice are compared column by column: the rest streams through.
+whose 64-bit hash occurs twice are compared column by column: the rest streams through. A month that one
+source in order of time delivered alone is taken as it is.
 
 The accounting (events kept of each source, events of each day) is in the file's footer, so that data
 and account can never disagree, wherever a run is killed.
 """
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from segmentation import events
 from segmentation.engine import quoted
-from segmentation.errors import BadInputError, MenagerieError
+from segmentation.errors import MenagerieError
+from segmentation.month_files import Month, footer, holds_each_once, read_account
 
 FILE_NAME = "events.parquet"
-_FOOTER = b"menagerie"
 _COLUMNS = ", ".join(events.COLUMNS)
 
 _SUSPECTS = f"""
@@ -50,25 +47,6 @@ SELECT DISTINCT {_COLUMNS} FROM repeated
 """  # noqa: S608
 
 
-@dataclass(frozen=True)
-class Month:
-    """The account of one month's file: events kept and duplicates dropped by source (its SHA-256), events by day."""
-
-    kept: dict[str, int]
-    dropped: dict[str, int]
-    days: dict[str, int]
-
-
-def read_account(path: Path) -> Month:
-    """Return the account in a month file's footer; an empty one when there is no file."""
-    if not path.exists():
-        return Month({}, {}, {})
-    try:
-        return Month(**json.loads((pq.read_metadata(path).metadata or {})[_FOOTER]))
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise BadInputError(f"The events of {path.parent.name} are damaged; ingest into a new folder.") from error
-
-
 def merge(connection: duckdb.DuckDBPyConnection, path: Path, staged: Mapping[str, Path]) -> Month:
     """Add staged files (by their source's SHA-256, in the order of precedence) to the month's file at `path`.
 
@@ -78,6 +56,9 @@ def merge(connection: duckdb.DuckDBPyConnection, path: Path, staged: Mapping[str
     fresh = {sha256: file for sha256, file in staged.items() if sha256 not in account.kept}
     if not fresh:
         return account
+    if not path.exists() and len(fresh) == 1 and holds_each_once(*fresh.values()):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return read_account(next(iter(fresh.values())).replace(path))
     arrivals = [path] * path.exists() + list(fresh.values())
     selects = [
         f"SELECT {_COLUMNS}, {i} AS arrival FROM read_parquet({quoted(file)})"  # noqa: S608
@@ -87,8 +68,11 @@ def merge(connection: duckdb.DuckDBPyConnection, path: Path, staged: Mapping[str
     connection.execute(_SUSPECTS)
     connection.execute(_REPEATED)
     counted = dict(connection.execute(_DROPPED).fetchall())
-    dropped = {sha256: counted.get(i, 0) for i, sha256 in enumerate(fresh, start=1)}
-    kept = {sha256: pq.read_metadata(file).num_rows - dropped[sha256] for sha256, file in fresh.items()}
+    kept, dropped = {}, {}
+    for i, (sha256, file) in enumerate(fresh.items(), start=1):
+        before, now = read_account(file), counted.get(i, 0)
+        kept[sha256] = before.kept[sha256] - now
+        dropped[sha256] = before.dropped[sha256] + now
     month = Month(account.kept | kept, account.dropped | dropped, _days(connection))
     if sum(month.kept.values()) != sum(month.days.values()):
         raise MenagerieError(f"The events of {path.parent.name} do not add up: nothing was changed.")
@@ -104,9 +88,8 @@ def _days(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def _write(connection: duckdb.DuckDBPyConnection, path: Path, month: Month) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.tmp")
-    footer = quoted(json.dumps(asdict(month)))
+    metadata = ", ".join(f"{quoted(key.decode())}: {quoted(text.decode())}" for key, text in footer(month).items())
     connection.execute(
-        f"COPY ({_ONCE}) TO {quoted(draft)} "
-        f"(FORMAT parquet, COMPRESSION snappy, KV_METADATA {{{_FOOTER.decode()}: {footer}}})"
+        f"COPY ({_ONCE}) TO {quoted(draft)} (FORMAT parquet, COMPRESSION snappy, KV_METADATA {{{metadata}}})"
     )
     draft.replace(path)

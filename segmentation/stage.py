@@ -9,7 +9,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from segmentation import clean, events, raw
+from segmentation import clean, events, plain, raw
 from segmentation.csv_rows import Reject
 from segmentation.errors import MenagerieError
+from segmentation.month_files import Months
 from segmentation.progress import Step
 
 
@@ -68,13 +68,14 @@ def write_json(path: Path, value: Any) -> None:
 
 def _read(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder: Path, step: Step) -> Source:
     rows_read = 0
-    with _Rejects(path.name, folder / "rejects.csv").open() as rejects, _Months(folder).open() as months:
+    with _Rejects(path.name, folder / "rejects.csv").open() as rejects, Months(folder, sha256).open() as months:
         for batch in raw.read(path, rejects.add):
-            table = clean.clean(connection, batch)
-            if table["reason"].null_count < table.num_rows:
+            table = plain.typed(batch)
+            if table is None:
+                table = clean.clean(connection, batch)
                 faulty = pc.is_valid(table["reason"])
                 rejects.add_rows(batch, table.filter(faulty))
-                table = table.filter(pc.invert(faulty))
+                table = table.filter(pc.invert(faulty)).select(events.COLUMNS).cast(events.SCHEMA)
             months.write(table)
             rows_read += batch.num_rows
             step.advance(batch.num_rows)
@@ -115,30 +116,3 @@ class _Rejects:
     def _write(self, reject: Reject) -> None:
         self.reasons[reject.reason] += 1
         self._writer.writerow([self.name, reject.line, reject.reason, reject.row])
-
-
-class _Months:
-    """A Parquet file for each month that occurs."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.rows = 0
-        self._writers: dict[str, pq.ParquetWriter] = {}
-
-    @contextmanager
-    def open(self) -> Iterator["_Months"]:
-        with ExitStack() as self._stack:
-            yield self
-
-    def write(self, table: pa.Table) -> None:
-        self.rows += table.num_rows
-        occurring = pc.unique(table["month"]).to_pylist()
-        for month in occurring:
-            own = table if len(occurring) == 1 else table.filter(pc.equal(table["month"], month))
-            self._writer(f"{month // 100:04}-{month % 100:02}").write_table(own.select(events.COLUMNS))
-
-    def _writer(self, month: str) -> pq.ParquetWriter:
-        if month not in self._writers:
-            writer = pq.ParquetWriter(self.folder / f"{month}.parquet", events.SCHEMA, compression="snappy")
-            self._writers[month] = self._stack.enter_context(writer)
-        return self._writers[month]

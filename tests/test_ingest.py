@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,8 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
 
-from segmentation import merge
-from segmentation.errors import BadInputError, MenagerieError
+from segmentation import clean, csv_rows, engine, merge, plain
+from segmentation.errors import BadInputError, MenagerieError, WrongUsageError
 from segmentation.features import client_table
 from segmentation.ingest import Ingested, account, ingest
 
@@ -790,5 +791,70 @@ def test_a_damaged_ledger_is_told_in_a_sentence(tmp_path: Path) -> None:
 def test_a_month_that_does_not_add_up_is_not_settled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(merge, "_DROPPED", "SELECT 1, 1")  # as if a duplicate had been dropped
     with pytest.raises(MenagerieError, match="do not add up"):
-        ingest([write(tmp_path / "shop.csv", GOOD)], tmp_path / "out")
+        ingest([write(tmp_path / "a.csv", GOOD), write(tmp_path / "b.csv", row(user_id="7"))], tmp_path / "out")
     assert not (tmp_path / "out" / "ingest.json").exists()
+
+
+@pytest.mark.parametrize("in_order", [True, False], ids=["in order of time", "in no order"])
+def test_duplicates_are_dropped_wherever_the_file_has_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_order: bool
+) -> None:
+    monkeypatch.setattr(csv_rows, "BLOCK_BYTES", 1024)  # a dozen rows, so that equal ones come in different blocks
+    draw = random.Random(3)
+    lines = [
+        row(event_time=f"2020-{draw.choice(['02', '03'])}-10 12:00:{draw.randrange(40):02} UTC", user_session=session)
+        for session in draw.choices(["s1", "s2", ""], k=2000)
+    ]
+    file = write(tmp_path / "shop.csv", *(sorted(lines) if in_order else lines))
+    out = tmp_path / "out"
+    (told,) = ingest([file], out).files
+    assert sorted(map(repr, events(out))) == sorted(map(repr, oracle.ingest([file])[0]))
+    assert (told.rows_read, told.rows_kept, told.duplicates) == (2000, len(set(lines)), 2000 - len(set(lines)))
+
+
+@pytest.mark.parametrize(
+    ("column", "written"),
+    [
+        ("event_time", "2020-04-15T12:00:00 UTC"), ("event_time", "2020-04-15 12:00:00.5 UTC"),
+        ("event_time", "2020-04-15 12:00 UTC"), ("event_time", "0000-04-15 12:00:00 UTC"),
+        ("event_time", "2020-04-15 24:00:00 UTC"), ("event_time", "2020-04-15 12:00:00"), ("event_type", "View"),
+        ("product_id", "0x1F"), ("product_id", "-0x1F"), ("product_id", "007"), ("product_id", " 5"),
+        ("product_id", "+5"), ("product_id", "5.0"), ("product_id", "1_0"), ("product_id", "-5"), ("product_id", ""),
+        ("product_id", "9223372036854775808"), ("category_id", ""), ("category_id", "x"), ("category_code", " Toys "),
+        ("category_code", ""), ("brand", "\u00c9CLAIR"), ("brand", "A\u00a0"), ("price", "1e3"), ("price", "-0"),
+        ("price", "-0.00001"), ("price", "1.23456"), ("price", "+5"), ("price", "nan"), ("price", "0x10"),
+        ("price", ""), ("user_id", "\u0661"), ("user_session", " s "), ("user_session", "  "), ("user_session", "\ts"),
+    ],
+)  # fmt: skip
+def test_the_short_way_types_as_the_long_way_does_or_not_at_all(column: str, written: str) -> None:
+    rows = [dict(zip(oracle.FIELDS, line.split(","), strict=True)) for line in (GOOD, row(**{column: written}), GOOD)]
+    batch = pa.RecordBatch.from_pylist([{"line": n, **fields} for n, fields in enumerate(rows, 2)], csv_rows.TEXT)
+    short = plain.typed(batch)
+    with engine.connect() as connection:
+        clean.prepare(connection)
+        long = clean.clean(connection, batch)
+    if short is not None:
+        assert long["reason"].null_count == 3
+        assert short.to_pylist() == long.select(short.column_names).cast(short.schema).to_pylist()
+
+
+def test_the_short_way_is_taken_for_the_usual_row() -> None:
+    fields = dict(zip(oracle.FIELDS, GOOD.split(","), strict=True))
+    assert plain.typed(pa.RecordBatch.from_pylist([{"line": 2, **fields}], csv_rows.TEXT)) is not None
+
+
+def test_a_file_that_cannot_be_read_stops_the_others_and_is_the_one_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MENAGERIE_THREADS", "2")
+    long = write(tmp_path / "long.csv", *(row(user_id=str(n)) for n in range(1, 400_000)))
+    broken = write(tmp_path / "broken.csv", GOOD, header="something,else")
+    with pytest.raises(BadInputError, match=r"broken\.csv"):
+        ingest([long, broken], tmp_path / "out")
+    assert not list(tmp_path.glob("out/staged/*/source.json"))
+
+
+def test_a_number_of_threads_that_is_none_is_wrong_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MENAGERIE_THREADS", "many")
+    with pytest.raises(WrongUsageError, match="MENAGERIE_THREADS is 'many'"):
+        ingest([write(tmp_path / "shop.csv", GOOD)], tmp_path / "out")

@@ -1,0 +1,160 @@
+"""Events to a Parquet file for each month that occurs; while they come in order of time, each is written once.
+
+Exact duplicates share their second. In a file in order of time they are therefore found as it streams by, and its
+months need no second reading; in any other file they wait for `merge`.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from segmentation import events
+from segmentation.errors import BadInputError
+
+_ACCOUNT = b"menagerie"
+_ONCE = b"menagerie.once"
+_WORDS = ["event_type", "category_id", "category_code", "brand"]
+_USER_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_TIME_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
+
+
+@dataclass(frozen=True)
+class Month:
+    """The account of one month's file: events kept and duplicates dropped by source (its SHA-256), events by day."""
+
+    kept: dict[str, int]
+    dropped: dict[str, int]
+    days: dict[str, int]
+
+
+def footer(month: Month) -> dict[bytes, bytes]:
+    """Return the account as Parquet metadata, so that data and account can never disagree."""
+    return {_ACCOUNT: json.dumps(asdict(month)).encode()}
+
+
+def read_account(path: Path) -> Month:
+    """Return the account in a month file's footer; an empty one when there is no file."""
+    if not path.exists():
+        return Month({}, {}, {})
+    try:
+        return Month(**json.loads((pq.read_metadata(path).metadata or {})[_ACCOUNT]))
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise BadInputError(f"The events of {path.parent.name} are damaged; ingest into a new folder.") from error
+
+
+def holds_each_once(path: Path) -> bool:
+    """Tell whether no event in a staged month file stands there twice."""
+    return _ONCE in (pq.read_metadata(path).metadata or {})
+
+
+class Months:
+    """The month files of one source, in `folder`, as `2019-10.parquet`."""
+
+    def __init__(self, folder: Path, sha256: str) -> None:
+        self._folder = folder
+        self._sha256 = sha256
+        self._files: dict[int, _MonthFile] = {}
+
+    @property
+    def rows(self) -> int:
+        """Return the rows given, those dropped as duplicates included."""
+        return sum(file.rows for file in self._files.values())
+
+    @contextmanager
+    def open(self) -> Iterator["Months"]:
+        """Write the files; they are whole when this ends without an error."""
+        with ExitStack() as self._stack:
+            yield self
+            for file in self._files.values():
+                file.finish()
+
+    def write(self, table: pa.Table) -> None:
+        """Write rows of `events.SCHEMA`, each to its month."""
+        if not table.num_rows:
+            return
+        times = table["event_time"]
+        ends = [instant.year * 100 + instant.month for instant in pc.min_max(times).as_py().values()]
+        if ends[0] == ends[1]:
+            self._file(ends[0]).write(table)
+            return
+        months = pc.add(pc.multiply(pc.year(times), 100), pc.month(times))
+        for month in pc.unique(months).to_pylist():
+            self._file(month).write(table.filter(pc.equal(months, month)))
+
+    def _file(self, month: int) -> "_MonthFile":
+        if month not in self._files:
+            path = self._folder / f"{month // 100:04}-{month % 100:02}.parquet"
+            writer = pq.ParquetWriter(path, events.SCHEMA, compression="snappy", use_dictionary=_WORDS)
+            self._files[month] = _MonthFile(self._stack.enter_context(writer), self._sha256)
+        return self._files[month]
+
+
+class _MonthFile:
+    """One month of one source."""
+
+    def __init__(self, writer: pq.ParquetWriter, sha256: str) -> None:
+        self._writer = writer
+        self._sha256 = sha256
+        self._in_order = True
+        self._last_second = events.SCHEMA.empty_table()
+        self._kept = 0
+        self._days: Counter[str] = Counter()
+        self.rows = 0
+
+    def write(self, table: pa.Table) -> None:
+        self.rows += table.num_rows
+        if not self._in_order:
+            self._put(table)
+            return
+        # The last instant's rows wait for those that may share it.
+        table = pa.concat_tables([self._last_second, table])
+        times = table["event_time"].to_numpy()
+        self._in_order = bool((times[1:] >= times[:-1]).all())
+        cut = int(np.searchsorted(times, times[-1])) if self._in_order else len(times)
+        self._last_second = table.slice(cut)
+        self._put(_once(table.slice(0, cut)) if self._in_order else table)
+
+    def finish(self) -> None:
+        """Write what waits, and the account."""
+        self._put(_once(self._last_second))
+        kept, dropped = {self._sha256: self._kept}, {self._sha256: self.rows - self._kept}
+        account = footer(Month(kept, dropped, dict(sorted(self._days.items()))))
+        self._writer.add_key_value_metadata(account | ({_ONCE: b""} if self._in_order else {}))
+
+    def _put(self, table: pa.Table) -> None:
+        if table.num_rows:
+            self._kept += table.num_rows
+            for day in pc.value_counts(table["event_time"].cast(pa.date32())).to_pylist():
+                self._days[day["values"].isoformat()] += day["counts"]
+            self._writer.write_table(table)
+
+
+def _once(table: pa.Table) -> pa.Table:
+    """Return the rows without those that equal an earlier one in all columns."""
+    keys = _keys(table)
+    ascending = np.sort(keys)
+    repeated = ascending[1:][ascending[1:] == ascending[:-1]]
+    if not len(repeated):
+        return table
+    alike = np.flatnonzero(np.isin(keys, repeated))
+    compared = table.take(pa.array(alike)).append_column("row", pa.array(alike))
+    first = compared.group_by(events.COLUMNS, use_threads=False).aggregate([("row", "min")])["row_min"]
+    kept = np.ones(len(keys), dtype=bool)
+    kept[alike] = False
+    kept[first.to_numpy()] = True
+    return table.filter(pa.array(kept))
+
+
+def _keys(table: pa.Table) -> np.ndarray:
+    """Return a number for each row, the same for equal rows."""
+    user, product = (table[name].to_numpy().view(np.uint64) for name in ("user_id", "product_id"))
+    time = table["event_time"].to_numpy().view(np.uint64)
+    return np.asarray(user * _USER_FACTOR + time * _TIME_FACTOR + product)
