@@ -35,28 +35,17 @@ def steps(events: Table, windows: Windows, offsets: Sequence[tuple[datetime, tim
     stored_bought = _stored(bought, "bought")
     # Most users never buy, and their events are most of all: what is not a buyer's goes first.
     kept = events.filter(inside).semi_join(stored_bought, "user_id")
-    behaviour = kept.select(
-        "user_id",
-        "event_time",
-        viewed=kept.event_type == "view",
-        carted=kept.event_type == "cart",
-        # 64 bits tell one user's sessions apart as well as 36 characters do, in a fifth of the memory.
-        session=kept.user_session.notnull().ifelse(kept.user_session.hash(), ibis.null()),
-    )
-    stored_behaviour = _stored(behaviour, "behaviour")
-    return {
-        "bought": bought,
-        "behaviour": behaviour,
-        "clients": clients(stored_bought, stored_behaviour, windows, offsets),
-    }
+    # The events are read twice rather than stored in between: reading is cheap, and storing takes memory.
+    parts = {"activity": activity(kept, windows, offsets), "sessions": sessions(kept, windows)}
+    stored_parts = [_stored(part, name) for name, part in parts.items()]
+    return {"bought": bought, **parts, "clients": clients(stored_bought, stored_parts, windows)}
 
 
-def clients(bought: Table, behaviour: Table, windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> Table:
-    """Return the client table from its clients' purchases and from all that they did."""
+def clients(bought: Table, behaviour: Sequence[Table], windows: Windows) -> Table:
+    """Return the client table from its clients' purchases and from what is told of all that they did."""
     table = purchases(bought, windows)
     for part in (
-        activity(behaviour, windows, offsets),
-        sessions(behaviour, windows),
+        *behaviour,
         preferred(bought, "brand", "preferred_brand"),
         preferred(bought, "category_code", "preferred_category"),
     ):
@@ -67,13 +56,13 @@ def clients(bought: Table, behaviour: Table, windows: Windows, offsets: Sequence
     ).select(*NAMES)
 
 
-def activity(behaviour: Table, windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> Table:
+def activity(events: Table, windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> Table:
     """Return views and carts by window, and the part of the day and the weekday with most events."""
-    local_time = _local(behaviour.event_time, offsets)
-    timed = behaviour.mutate(hour=local_time.hour(), weekday=local_time.day_of_week.index())
+    local_time = _local(events.event_time, offsets)
+    timed = events.mutate(hour=local_time.hour(), weekday=local_time.day_of_week.index())
     counted = timed.group_by("user_id").aggregate(
-        **_counts(timed, timed.viewed, "number_of_views", windows),
-        **_counts(timed, timed.carted, "number_of_carts", windows),
+        **_counts(timed, timed.event_type == "view", "number_of_views", windows),
+        **_counts(timed, timed.event_type == "cart", "number_of_carts", windows),
         **{name: timed.count(where=timed.hour.between(*hours)) for name, hours in HOURS.items()},
         **{name: timed.count(where=timed.weekday == i) for i, name in enumerate(WEEKDAYS)},
     )
@@ -82,10 +71,12 @@ def activity(behaviour: Table, windows: Windows, offsets: Sequence[tuple[datetim
     )
 
 
-def sessions(behaviour: Table, windows: Windows) -> Table:
+def sessions(events: Table, windows: Windows) -> Table:
     """Return the sessions by window; events without a session count in none."""
-    known = behaviour.filter(behaviour.session.notnull())
-    each = known.group_by("user_id", "session").aggregate(last_event=known.event_time.max())
+    known = events.filter(events.user_session.notnull())
+    # 64 bits tell one user's sessions apart as well as 36 characters do, in a fifth of the memory.
+    hashed = known.select("user_id", "event_time", session=known.user_session.hash())
+    each = hashed.group_by("user_id", "session").aggregate(last_event=hashed.event_time.max())
     return each.group_by("user_id").aggregate(
         **{
             name: each.count(where=_since(each.last_event, months, windows))
