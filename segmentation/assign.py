@@ -1,14 +1,17 @@
 """A model applied: each client's persona, its cluster, whether the two agree, and how sure the answer is."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from segmentation.ahead import ahead
 from segmentation.columns import SCHEMA
-from segmentation.engine import reason
+from segmentation.engine import reason, threads
 from segmentation.errors import BadInputError
 from segmentation.lookup import SEGMENT_SCHEMA
 from segmentation.model.clusters import nearest
@@ -38,9 +41,10 @@ def assign(model: Model, clients: pa.Table) -> pa.Table:
 def assign_file(model: Model, clients: Path, out: Path) -> None:
     """Assign a client file chunk by chunk, in memory that does not grow with it."""
     draft = out.with_name(f".{out.name}.tmp")
-    with pq.ParquetWriter(draft, SEGMENT_SCHEMA, compression="zstd") as writer:
-        for chunk in _chunks(clients):
-            writer.write_table(assign(model, chunk))
+    most = threads()
+    with pq.ParquetWriter(draft, SEGMENT_SCHEMA, compression="zstd") as writer, ThreadPoolExecutor(most) as pool:
+        for assigned in ahead(pool, partial(assign, model), _chunks(clients), most):
+            writer.write_table(assigned)
     draft.replace(out)
 
 

@@ -1,13 +1,13 @@
 """From settings to a folder of raw files, streamed: one month's sessions and a few chunks in memory."""
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
+from segmentation.ahead import ahead
 from segmentation.errors import WrongUsageError
 from segmentation.progress import Reporter
 from segmentation.simulate.catalogue import Catalogue, stock
@@ -73,10 +73,8 @@ def _write_month(visits: Visits, catalogue: Catalogue, shop: Shop, path: Path, p
 
 def _tables(visits: Visits, catalogue: Catalogue, seed: int, pool: ThreadPoolExecutor) -> Iterator[pa.Table]:
     """Build the chunks' tables ahead of their writing, `THREADS` at a time."""
-    under_way: deque[Future[pa.Table]] = deque()
-    for chunk in chunks(visits, CHUNK_EVENTS):
-        under_way.append(pool.submit(lambda part: as_table(expand(part, catalogue, seed), catalogue), chunk))
-        if len(under_way) > THREADS:
-            yield under_way.popleft().result()
-    while under_way:
-        yield under_way.popleft().result()
+
+    def build(chunk: Visits) -> pa.Table:
+        return as_table(expand(chunk, catalogue, seed), catalogue)
+
+    return ahead(pool, build, chunks(visits, CHUNK_EVENTS), THREADS)
