@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from kinds import some_clients
+from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
@@ -53,16 +54,26 @@ def test_constant_columns_carry_no_weight(clients: pa.Table) -> None:
     assert np.isfinite(fit_space(X).project(X)).all()
 
 
-def test_silhouette_estimate_agrees_with_the_exact_one() -> None:
+@pytest.mark.parametrize("k", [3, 8])
+def test_silhouette_estimate_agrees_with_the_exact_one_of_20_000_clients(k: int) -> None:
     rng = np.random.default_rng(3)
-    sizes = (4000, 1500, 60)
+    sizes = (9_000, 6_000, 4_000, 940, 60)
+    centres = ((0, 0, 0), (3, 1, 0), (0, 4, 2), (6, 6, 1), (9, -4, 5))
+    points = np.concatenate([rng.normal(centre, 1, (n, 3)) for centre, n in zip(centres, sizes, strict=True)])
+    labels = KMeans(k, n_init=1, random_state=0).fit_predict(points)
+    estimate = silhouette(points, labels, rng)
+    assert estimate.mean == pytest.approx(silhouette_score(points, labels), abs=0.005)
+    assert 0 < estimate.standard_error < 0.005
+
+
+def test_silhouette_of_few_clients_is_exact() -> None:
+    rng = np.random.default_rng(3)
+    sizes = (2000, 900, 7)
     points = np.concatenate([rng.normal(centre, 1, (n, 2)) for centre, n in zip((0, 4, 9), sizes, strict=True)])
     labels = np.repeat([0, 1, 2], sizes)
     estimate = silhouette(points, labels, rng)
-    exact = silhouette_score(points, labels)
-    assert estimate.mean == pytest.approx(exact, abs=0.01)
-    assert abs(estimate.mean - exact) < 4 * estimate.standard_error
-    assert estimate.sizeable == 3
+    assert estimate.mean == pytest.approx(silhouette_score(points, labels))
+    assert (estimate.standard_error, estimate.sizeable) == (0.0, 2)
 
 
 def test_the_chosen_k_is_the_best_from_seven_sizeable_clusters_up(fitted: Fitted) -> None:

@@ -13,8 +13,11 @@ SELECTION_CLIENTS = 30_000
 FIT_CLIENTS = 2_000_000
 LEAST_MEMBERS, LEAST_SHARE = 8, 0.005
 """Of eight clients a fifth can be held out and the rest still make a leaf of the tree."""
-DRAWS, DRAW_CLIENTS, DRAW_LEAST = 5, 1_500, 30
-"""Samples for a silhouette, their size, and the fewest clients of a cluster in each, so that small ones are seen."""
+DRAWS, DRAW_CLIENTS, DRAW_LEAST = 5, 4_000, 30
+"""Samples for a silhouette, their size, and the fewest clients of a cluster in each, so that small ones are seen.
+
+Smaller ones were farther than 0.005 from the exact silhouette of 20,000 clients; so few clients need no sample.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,18 +46,22 @@ def silhouettes(points: np.ndarray, rng: np.random.Generator) -> list[Silhouette
 
 
 def silhouette(points: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> Silhouette:
-    """Estimate the mean silhouette from stratified samples, each client weighted back by its cluster's size."""
+    """Estimate the mean silhouette from stratified samples, each client weighted back by its cluster's size.
+
+    Of no more than `DRAW_CLIENTS` clients it is exact, with an error of 0.
+    """
     ks, sizes = np.unique(labels, return_counts=True)
     members = [np.flatnonzero(labels == k) for k in ks]
-    quota = np.maximum(np.ceil(DRAW_CLIENTS * sizes / len(labels)), DRAW_LEAST).astype(int)
+    share = min(DRAW_CLIENTS / len(labels), 1)
+    quota = np.maximum(np.ceil(share * sizes), DRAW_LEAST).astype(int)
     means = []
-    for _ in range(DRAWS):
+    for _ in range(DRAWS if share < 1 else 1):
         drawn = [rng.permutation(m)[:n] for m, n in zip(members, quota, strict=True)]
         rows = np.concatenate(drawn)
         values = silhouette_samples(points[rows], labels[rows])
         by_cluster = [part.mean() for part in np.split(values, np.cumsum([len(d) for d in drawn])[:-1])]
         means.append(np.average(by_cluster, weights=sizes))
-    error = float(np.std(means, ddof=1) / np.sqrt(DRAWS))
+    error = float(np.std(means, ddof=1) / np.sqrt(DRAWS)) if share < 1 else 0.0
     return Silhouette(len(ks), float(np.mean(means)), error, int(sizeable(sizes).sum()))
 
 
