@@ -12,6 +12,8 @@ import duckdb
 
 from segmentation.errors import MenagerieError, WrongUsageError
 
+LIMIT_VARIABLE = "MENAGERIE_MEMORY_LIMIT"
+
 
 @contextmanager
 def connect(scratch: Path | None = None, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -22,7 +24,7 @@ def connect(scratch: Path | None = None, memory_limit: str | None = None) -> Ite
     """
     with TemporaryDirectory(prefix="menagerie-", dir=scratch, ignore_cleanup_errors=True) as spill:
         config = {"temp_directory": spill, "preserve_insertion_order": "false"}
-        memory_limit = memory_limit or os.environ.get("MENAGERIE_MEMORY_LIMIT")
+        memory_limit = memory_limit or os.environ.get(LIMIT_VARIABLE)
         if memory_limit:
             config["memory_limit"] = memory_limit
         try:
@@ -53,6 +55,10 @@ def reason(error: BaseException) -> str:
         return os.strerror(number)
     if "No space left" in text:
         return os.strerror(errno.ENOSPC)
+    if "failed to offload" in text:
+        return "there is no room on the disk for what does not fit into memory"
+    if text.startswith("Out of Memory"):
+        return f"it needs more memory than {LIMIT_VARIABLE} allows"
     return re.sub(r"""(["'])[^"']*/([^"'/]+)\1|(?<!\S)/\S*/([^\s/:]+)""", r"\2\3", text)
 
 

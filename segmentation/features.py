@@ -1,6 +1,7 @@
 """Run the feature definition on an engine, and check the result by its laws before anyone uses it."""
 
 import json
+import re
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -67,6 +68,8 @@ def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", s
             rows = _check(connection, draft, as_of)
             draft.replace(out)
     except (duckdb.Error, OSError) as error:
+        if damaged := re.search(r"month=([\d-]{7})", str(error)):
+            raise BadInputError(f"The events of {damaged[1]} are damaged; ingest into a new folder.") from error
         raise MenagerieError(f"Building the client table stopped: {engine.reason(error)}.") from error
     return rows
 

@@ -3,6 +3,7 @@
 import gzip
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price
 GOOD = "2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acme,9.99,33,s1"
 AS_OF = "2020-04-30"
 PAGE = os.sysconf("SC_PAGE_SIZE")
+NO_ROOM = "there is no room on the disk for what does not fit into memory."
 
 
 class Told(NamedTuple):
@@ -26,10 +28,11 @@ class Told(NamedTuple):
     sentence: str
 
 
-def segmentation(*arguments: object) -> Told:
+def segmentation(*arguments: object, **settings: str) -> Told:
     """Run the command line and check what holds for every failure: a sentence, and no traceback."""
     command = [sys.executable, "-m", "segmentation", *map(str, arguments)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MENAGERIE_")}
+    environment |= settings
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     lines = done.stderr.splitlines()
     assert "Traceback" not in done.stderr
@@ -224,3 +227,64 @@ def test_a_disk_full_of_events(tmp_path: Path, shop: Path) -> None:
         told = segmentation("ingest", "--events", shop, "--out", folder / "out")
         assert told.exit_code == 1
         assert told.sentence.endswith(".")
+
+
+# Runs that are cut off
+
+
+@pytest.fixture(scope="module")
+def large_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Raw events that take each step a while."""
+    raw = tmp_path_factory.mktemp("large") / "raw"
+    assert segmentation("simulate", raw, "--clients", 2500, "--seed", 1).exit_code == 0
+    return raw
+
+
+@pytest.fixture(scope="module")
+def large_events(large_shop: Path) -> Path:
+    out = large_shop.parent / "events"
+    assert segmentation("ingest", "--events", large_shop, "--out", out).exit_code == 0
+    return out
+
+
+@pytest.mark.parametrize("step", ["Reading", "Building the client table", "Publishing"])
+def test_a_run_that_is_told_to_stop(tmp_path: Path, served: Path, large_shop: Path, step: str) -> None:
+    store = Path(shutil.copytree(served, tmp_path / "store"))
+    before = published(store)
+    run = ["run", "--events", str(large_shop), "--as-of", AS_OF, "--store", str(store)]
+    with subprocess.Popen([sys.executable, "-m", "segmentation", *run], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith(step):
+                break
+        process.terminate()
+        told = process.stderr.read()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert told.splitlines()[-1] == "segmentation: Stopped."
+    assert published(store) == before
+    assert not list(store.rglob("scratch"))
+    assert segmentation("snapshots", "verify", "--store", store).exit_code == 0
+
+
+def test_no_room_for_what_does_not_fit_into_memory(tmp_path: Path, large_events: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    told = set()
+    with small_disk(tmp_path / "disk", tmp_path / "nothing", room=500 * PAGE) as folder:
+        features = ("features", "--events", large_events, "--as-of", AS_OF, "--out", folder / "clients.parquet")
+        for limit in ("20MB", "18MB", "16MB"):
+            settings = {"MENAGERIE_MEMORY_LIMIT": limit, "MENAGERIE_THREADS": "1"}
+            told.add(segmentation(*features, **settings))
+            assert not list(folder.rglob("*"))
+    assert {code for code, _ in told} == {1}
+    assert f"segmentation: Building the client table stopped: {NO_ROOM}" in {sentence for _, sentence in told}
+
+
+def test_a_damaged_month_among_good_ones(tmp_path: Path, large_events: Path) -> None:
+    events = Path(shutil.copytree(large_events, tmp_path / "events"))
+    month = events / "events" / "month=2020-01" / "events.parquet"
+    with month.open("r+b") as file:
+        file.seek(month.stat().st_size // 2)
+        file.write(bytes(2000))
+    told = segmentation("features", "--events", events, "--as-of", AS_OF, "--out", tmp_path / "clients.parquet")
+    assert told == (3, "segmentation: The events of 2020-01 are damaged; ingest into a new folder.")
+    assert not (tmp_path / "clients.parquet").exists()
