@@ -26,7 +26,7 @@ from segmentation.report.pictures.branches import lay_out
 from segmentation.report.pictures.labels import FEATURES, INPUTS
 from segmentation.report.pictures.template import ACCENT, MUTED
 from segmentation.windows import windows
-from segmentation.words import LANGUAGES
+from segmentation.words import LANGUAGES, number, percent
 from service.answer_figures import Figures, Profile
 from service.answer_schemas import Persona
 
@@ -186,7 +186,7 @@ def test_profiles_side_by_side(facts: Facts) -> None:
         assert colours[0] == 0
         for persona, colour, text in zip(facts.personas, colours[1:], said[1:], strict=True):
             median = persona["profile"][f"median_{feature}"]
-            assert text == f"{median:,.0f}"
+            assert text == number(median, "en")
             assert np.sign(colour) == np.sign(median - everyone[f"median_{feature}"])
 
 
@@ -260,6 +260,17 @@ def test_the_tree_has_every_question_and_every_rule_with_its_clients(facts: Fact
     assert sorted(text.split()[0][0] for text in ends.text) == sorted(emoji[0] for emoji in given)
     shares = [float(share) for text in ends.text for share in re.findall(r"<b>(.*?) %</b>", text)]
     assert sum(shares) == pytest.approx(100, abs=0.05 * leaves)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_least_sure_rule_is_as_sure_in_the_sentence_as_at_its_end(facts: Facts, language: str) -> None:
+    shares = facts.tree.shares.copy()
+    leaf = facts.tree.leaves[0]
+    shares[leaf] *= 0.769 / shares[leaf].max()
+    unsure = replace(facts, tree=replace(facts.tree, shares=shares))
+    said = percent(0.76, language, 0)
+    assert [said in text.split(",")[-1] for text in drawn("tree", unsure, language).data[-1].text].count(True) == 1
+    assert plain(said) in plain(PICTURE["tree"].says(unsure, language))
 
 
 def test_clients_flow_through_the_tree_as_it_sends_them(facts: Facts) -> None:

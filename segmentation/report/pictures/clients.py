@@ -80,9 +80,9 @@ def _says(facts: Facts, language: str) -> str:
 
 
 def _days(persona: Any, language: str) -> str:
-    days = round(persona["profile"][f"median_{_X}"])
-    singular = days == 1 or (days == 0 and language == "fr")
-    return _DAYS[language][not singular].format(number(days, language))
+    days = number(persona["profile"][f"median_{_X}"], language)
+    singular = days == "1" or (days == "0" and language == "fr")
+    return _DAYS[language][not singular].format(days)
 
 
 CLIENTS = Picture(

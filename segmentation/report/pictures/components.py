@@ -130,7 +130,7 @@ def _heaviest(loading: Any, language: str) -> tuple[str, str]:
 
 
 def _signed(value: float, language: str) -> str:
-    return number(round(value, 2) + 0.0, language, 2).replace("-", "\N{MINUS SIGN}")
+    return number(value, language, 2).replace("-", "\N{MINUS SIGN}")
 
 
 VARIANCE = Picture(

@@ -141,7 +141,7 @@ def _says(facts: Facts, language: str) -> str:
         feature=FEATURES[feature.name][language],
         cut=number(float(tree.threshold[0]), language, 2 if feature.kind == "money" else 0),
         label=facts.personas[tree.persona[unsure]]["label"][language],
-        confidence=percent(tree.confidence[unsure], language),
+        confidence=_sure(tree.confidence[unsure], language),
     )
     return typeset(sentence, language)
 
