@@ -25,6 +25,7 @@ from segmentation.report.pictures import PICTURES, Picture
 from segmentation.report.pictures.branches import lay_out
 from segmentation.report.pictures.labels import FEATURES, INPUTS
 from segmentation.report.pictures.template import ACCENT, MUTED
+from segmentation.report.words import score
 from segmentation.windows import windows
 from segmentation.words import LANGUAGES, number, percent
 from service.answer_figures import Figures, Profile
@@ -314,6 +315,26 @@ def test_the_area_under_each_curve_is_its_auc(facts: Facts, others: Facts) -> No
             assert area == pytest.approx(run.metrics["held_out"]["by_persona"][persona["name"]]["auc"])
             assert points[0] == (0, 0)
             assert points[-1] == (1, 1)
+
+
+def test_what_falls_short_of_one_is_not_written_as_one() -> None:
+    assert [score(value, "en") for value in (0.9, 0.9994, 0.9995, 0.99999, 1.0)] == [
+        "0.900", "0.999", ">0.999", ">0.999", "1.000"
+    ]  # fmt: skip
+    assert score(0.99999, "fr") == ">0,999"
+
+
+@pytest.mark.parametrize("corner", [0.015, 0.04, 1])
+def test_shares_on_axes_and_in_hovers_are_written_as_in_sentences(facts: Facts, corner: float) -> None:
+    roc = {name: {"false_positive_rate": [0, corner, 1], "true_positive_rate": [0, 1, 1]} for name in PERSONA_NAMES}
+    near = changed(facts, "held_out", roc=roc, by_persona={name: {"auc": 0.985} for name in PERSONA_NAMES})
+    for language in LANGUAGES:
+        figure = drawn("roc", near, language)
+        ticks = {*figure.layout.xaxis.ticktext, *drawn("variance", facts, language).layout.yaxis.ticktext}
+        hovers = {share for curve in figure.data for point in curve.customdata or () for share in point}
+        assert {"0 %", "100 %"} <= {plain(tick) for tick in ticks | hovers}
+        written = r"[\d,]+\N{NO-BREAK SPACE}%" if language == "fr" else r"[\d.]+ %"
+        assert not [share for share in ticks | hovers if not re.fullmatch(written, share)]
 
 
 def test_the_calendar_has_the_days_of_the_longest_window(facts: Facts) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from segmentation.report.facts import Facts, events_by_day, suspected_gaps
-from segmentation.report.words import WORDS, Words, counted, said_day
+from segmentation.report.words import WORDS, Words, counted, said_day, score
 from segmentation.windows import windows
 from segmentation.words import number, percent
 
@@ -82,7 +82,7 @@ def trust(facts: Facts, language: str) -> list[str]:
             precision=percent(scores["precision"], language),
         ),
         said["stable" if stability["mean"] >= STABLE else "unstable"].format(
-            count=stability["bootstraps"], mean=number(stability["mean"], language, 3)
+            count=stability["bootstraps"], mean=score(stability["mean"], language)
         ),
         said["agreement"].format(percent(facts.metrics["agreement"], language)),
     ]

@@ -198,6 +198,17 @@ def counted(phrases: tuple[str, str], count: float, language: str) -> str:
     return phrases[count > 1].format(number(count, language))
 
 
+def score(value: float, language: str) -> str:
+    """Write a score of at most 1; what falls short of 1 is never written as 1."""
+    rounded = number(value, language, _DECIMALS)
+    if value < 1 and rounded == number(1, language, _DECIMALS):
+        return f">{number(1 - 10**-_DECIMALS, language, _DECIMALS)}"
+    return rounded
+
+
+_DECIMALS = 3
+
+
 def typeset(text: str, language: str) -> str:
     """Put spaces that do not break before per cent signs, and where French has them around its punctuation."""
     if language == "fr":

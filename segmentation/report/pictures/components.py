@@ -10,7 +10,7 @@ from segmentation.model.space import VARIANCE_KEPT
 from segmentation.report.facts import Facts
 from segmentation.report.pictures.labels import INPUTS
 from segmentation.report.pictures.picture import Picture
-from segmentation.report.pictures.template import ACCENT, MUTED, figure, small_print
+from segmentation.report.pictures.template import ACCENT, MUTED, figure, percent_ticks, small_print
 from segmentation.report.words import typeset
 from segmentation.words import number, percent
 
@@ -67,7 +67,7 @@ def _variance_figure(facts: Facts, language: str) -> go.Figure:
         language,
         height=400,
         xaxis={"title": _COMPONENT[language], "type": "category", "showgrid": False},
-        yaxis={"range": [0, 1.05], "tickformat": ".0%", "tick0": 0, "dtick": 0.2},
+        yaxis={"range": [0, 1.05], **percent_ticks(0, 1, language)},
     )
     enough = _LINE[language].format(percent(VARIANCE_KEPT, language, 0))
     drawn.add_hline(VARIANCE_KEPT, line={"dash": "dot", "width": 1.5})
