@@ -146,12 +146,10 @@ def test_who_is_almost_certain_is_not_called_certain(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/", "/persona/fox", f"/client?user_id={FOX}"])
 def test_where_clients_are_less_like_their_persona_it_is_said(tmp_path: Path, path: str) -> None:
     named = "discreet, strategic big spenders"
-    for store, true_to_type, said in (("true", True, False), ("false", False, True)):
-        publish_small(
-            tmp_path / store, personas=[{**entry, "true_to_type": true_to_type} for entry in contents().personas]
-        )
-        told = Shop(tmp_path / store).read(path).text
-        assert (f"{named} In this shop its clients are less like this." in told) == said
+    unlike = {"en": "In this shop they buy less often.", "fr": "Dans cette boutique, ils achètent moins souvent."}
+    for store, told in (("true", None), ("false", unlike)):
+        publish_small(tmp_path / store, personas=[{**entry, "unlike": told} for entry in contents().personas])
+        assert (f"{named} {unlike['en']}" in Shop(tmp_path / store).read(path).text) == (told is not None)
 
 
 def test_amounts_in_thousands_have_no_cents(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from segmentation.columns import DAY_TIMES, WEEKDAYS
 from segmentation.fit import fit
 from segmentation.model.inputs import matrix
 from segmentation.personas import AXES, PERSONA_NAMES, PERSONAS
-from segmentation.portraits import portraits
+from segmentation.portraits import portraits, unlike
 from segmentation.profiles import TYPICAL, profile
 from segmentation.report.facts import LEAST_SHOWN, MOST_SHOWN, SHOWN, Facts, facts_of
 from segmentation.report.pictures import PICTURES, Picture
@@ -54,7 +54,7 @@ def made(clients: pa.Table, seed: int, **changes: Any) -> Facts:
     fitted = fit(clients, seed)
     segments = assign(fitted.model, clients)
     tree = fitted.model.tree
-    personas = portraits(segments, tree, fitted.metrics["distance_to_archetype"])
+    personas = portraits(segments, tree, fitted.metrics)
     return facts_of(AS_OF, personas, fitted.metrics | {"events": events(**changes)}, tree, segments, seed)
 
 
@@ -155,6 +155,18 @@ def test_profiles_are_those_of_a_plain_count(facts: Facts) -> None:
     assert own["active_days"] == dict.fromkeys(WEEKDAYS, 0.0) | {WEEKDAYS[0]: 1.0}
     assert facts.metrics["everyone"] == profile(some_clients(60, 0))
     assert profile(some_clients(1))["brands"] == []
+
+
+def test_what_is_not_as_the_persona_is_told_by_the_figure_that_differs_most() -> None:
+    fox = PERSONAS[3]
+    group = {"persona": "fox", "clients": 30, "position": {**fox.archetype, "recency": 0.4, "monetary": 0.5}}
+    small = {"persona": "fox", "clients": 1, "position": {**fox.archetype, "activity": 1.0}}
+    other = {"persona": "owl", "clients": 900, "position": dict.fromkeys(AXES, 1.0)}
+    assert unlike(fox, [group, small, other]) == {
+        "en": "In this shop they spend less than the name suggests.",
+        "fr": "Dans cette boutique, ils dépensent moins que le nom ne le suggère.",
+    }
+    assert unlike(fox, [small])["en"] == "In this shop they look around more than the name suggests."
 
 
 def test_the_contract_tells_every_figure(facts: Facts) -> None:

@@ -295,6 +295,7 @@ def test_one_is_singular_and_a_range_of_one_figure_is_none(facts: Facts) -> None
 
 
 def test_words_that_describe_the_clients_less_are_told_so(facts: Facts) -> None:
-    warning = WORDS["en"]["unlike"]
-    assert not [card for card in cards(facts.personas, "en") if warning in card.traits]
-    assert warning in cards(with_first(facts, true_to_type=False).personas, "en")[0].traits
+    assert [card.unlike for card in cards(facts.personas, "en")] == [""] * len(PERSONAS)
+    other = with_first(facts, unlike={"en": "In this shop they buy less often.", "fr": "Ils achètent moins."})
+    assert cards(other.personas, "fr")[0].unlike == "Ils achètent moins."
+    assert "brand buyers In this shop they buy less often." in Page(report(other).replace("<br>", " ")).text
