@@ -3,7 +3,7 @@
 import io
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -188,7 +188,32 @@ def test_the_facts_of_the_run(facts: Facts, gaps: list[str], said: str) -> None:
     changed = with_metrics(facts, events={**facts.metrics["events"], "suspected_gaps": gaps})
     found = dict(particulars(changed, "en"))
     assert found["Days with suspiciously few events"] == said
-    assert (found["Clients"], found["Rows read"], found["Seed"]) == ("4,100", "193,658", "0")
+    assert "Weekdays with hardly any events" not in found
+    assert (found["Clients"], found["Rows in the files"], found["Seed"]) == ("4,100", "193,658", "0")
+
+
+@pytest.mark.parametrize(
+    ("events", "en", "fr"),
+    [
+        (0, "; on Saturdays and on Sundays there are no events in any week.", "il n’y a jamais d’événements."),
+        (2, "; on Saturdays and on Sundays there are hardly any events in any week.", "il n’y a presque jamais d’"),
+    ],
+)
+def test_weekdays_on_which_a_shop_is_closed_are_no_gaps(facts: Facts, events: int, en: str, fr: str) -> None:
+    days = [date(2020, 1, 1) + timedelta(days=n) for n in range(60)]
+    weekends = [day.isoformat() for day in days if day.weekday() >= 5]
+    by_day = {day.isoformat(): events if day.weekday() >= 5 else 90 for day in days}
+    told = {**facts.metrics["events"], "by_day": by_day, "suspected_gaps": [*weekends, "2020-02-27"]}
+    shop = with_metrics(facts, events=told)
+    (calendar,) = [picture for picture in PICTURES if picture.name == "calendar"]
+    assert calendar.says(shop, "en").startswith("On 27 February 2020 there are suspiciously few events (90 events)")
+    assert calendar.says(shop, "en").endswith(en)
+    assert fr in calendar.says(shop, "fr")
+    assert "quietest" in calendar.says(with_metrics(facts, events={**told, "suspected_gaps": weekends}), "en")
+    assert len(calendar.figure(shop, "en").data[1].x) == 1
+    found = dict(particulars(shop, "fr"))
+    assert found["Jours avec étonnamment peu d’événements"] == "27 février 2020"
+    assert found["Jours de la semaine presque sans événements"] == "le samedi et le dimanche"
 
 
 def test_no_sentence_of_the_run_stays_the_same_whatever_the_figures(facts: Facts) -> None:

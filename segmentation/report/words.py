@@ -1,6 +1,7 @@
 """What the report says beside its pictures, by language."""
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -65,6 +66,7 @@ WORDS: dict[str, Words] = {
         "advice": "What to do",
         "rule": "A client is {article} {persona} with",
         "or": "or",
+        "and": " and ",
         "more_rules": ("{} more case", "{} more cases"),
         "repeats": "The rules repeat the statistical grouping for {accuracy} of {clients} clients that they had not "
         "seen (naming the largest group every time: {baseline}); that is no measure of how well a campaign works.",
@@ -77,12 +79,13 @@ WORDS: dict[str, Words] = {
         "agreement": "Of all clients, {} get the persona of their statistical group; for the others the rules decide.",
         "as_of": "As-of date",
         "clients": "Clients",
-        "rows": "Rows read",
-        "kept": "Events kept",
+        "rows": "Rows in the files",
+        "kept": "Events in these rows, of any date",
         "duplicates": "Exact duplicates dropped",
         "rejected": "Rows rejected",
         "none": "none",
         "gaps": "Days with suspiciously few events",
+        "closed": "Weekdays with hardly any events",
         "more_gaps": "{} and {} more",
         "windows": "Windows, in months",
         "timezone": "Time zone of hours and days",
@@ -151,6 +154,7 @@ WORDS: dict[str, Words] = {
         "advice": "Que faire",
         "rule": "Un client est « {persona} » avec",
         "or": "ou",
+        "and": " et ",
         "more_rules": ("{} autre cas", "{} autres cas"),
         "repeats": "Les règles reproduisent le regroupement statistique pour {accuracy} de {clients} clients qu’elles "
         "n’avaient pas vus (en nommant toujours le plus grand groupe : {baseline}) ; cela ne mesure pas l’efficacité "
@@ -165,12 +169,13 @@ WORDS: dict[str, Words] = {
         "ce sont les règles qui décident.",
         "as_of": "Date de référence",
         "clients": "Clients",
-        "rows": "Lignes lues",
-        "kept": "Événements retenus",
+        "rows": "Lignes dans les fichiers",
+        "kept": "Événements dans ces lignes, toutes dates confondues",
         "duplicates": "Doublons exacts écartés",
         "rejected": "Lignes rejetées",
         "none": "aucun",
         "gaps": "Jours avec étonnamment peu d’événements",
+        "closed": "Jours de la semaine presque sans événements",
         "more_gaps": "{} et {} autres",
         "windows": "Fenêtres, en mois",
         "timezone": "Fuseau des heures et des jours",
@@ -189,6 +194,13 @@ def said_day(day: date, language: str) -> str:
     said = WORDS[language]
     number_of_day = "1er" if language == "fr" and day.day == 1 else day.day
     return str(said["day"].format(day=number_of_day, month=said["months"].split()[day.month - 1], year=day.year))
+
+
+def said_weekdays(weekdays: Sequence[int], language: str) -> str:
+    """Write weekdays, Monday as 0, as people do: on Saturdays and on Sundays."""
+    said = WORDS[language]
+    names = list(said["days"].values())
+    return str(said["and"]).join(names[weekday] for weekday in weekdays)
 
 
 def counted(phrases: tuple[str, str], count: float, language: str) -> str:
