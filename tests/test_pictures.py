@@ -134,10 +134,10 @@ def test_the_sample_is_stratified_and_names_nobody(facts: Facts) -> None:
 
 def test_a_few_clients_are_all_in_the_sample(facts: Facts) -> None:
     assert facts.sample.num_rows == facts.metrics["clients"] == 420
-    assert "one of 420 clients:" in PICTURE["clients"].says(facts, "en")
+    assert "Each dot is a client (all 420):" in PICTURE["clients"].says(facts, "en")
     fewer = replace(facts, sample=facts.sample.slice(0, 100))
-    assert "one of 100 clients out of 420:" in PICTURE["clients"].says(fewer, "en")
-    assert "l’un de 100 clients sur 420 :" in plain(PICTURE["clients"].says(fewer, "fr"))
+    assert "Each dot is a client (100 of 420):" in PICTURE["clients"].says(fewer, "en")
+    assert "Chaque point est un client (100 sur 420) :" in plain(PICTURE["clients"].says(fewer, "fr"))
 
 
 def test_profiles_are_those_of_a_plain_count(facts: Facts) -> None:
@@ -316,7 +316,7 @@ def test_confusion_says_the_most_frequent_slip(facts: Facts) -> None:
     assert "the rules put all where" in says(changed(facts, "held_out", confusion_matrix=right.tolist()), "en")
     sentence = says(changed(facts, "held_out", confusion_matrix=slipped.tolist()), "en")
     assert "put 68 where" in sentence
-    assert "to answer Owl for Fox: 2 of 10." in sentence
+    assert "to say Owl for Fox: 2 of 10." in sentence
 
 
 def test_the_area_under_each_curve_is_its_auc(facts: Facts, others: Facts) -> None:

@@ -20,14 +20,16 @@ _TOGETHER = {"en": "together with those before", "fr": "avec les précédentes"}
 _LINE = {"en": "{} are enough", "fr": "{} suffisent"}
 _VARIANCE = {
     "en": (
-        "One component out of {all} tells {together} of the differences between clients, and it alone is kept.",
-        "{kept} components out of {all} tell {together} of the differences between clients, the first alone {first}; "
-        "these are kept.",
+        "One combined measure (component) out of {all} explains {together} of the differences between clients, and it "
+        "alone is used.",
+        "{kept} combined measures (components) out of {all} explain {together} of the differences between clients, the "
+        "first alone {first}; these are used.",
     ),
     "fr": (
-        "Une composante sur {all} dit {together} des différences entre clients, et elle seule est gardée.",
-        "{kept} composantes sur {all} disent {together} des différences entre clients, la première à elle seule "
-        "{first} ; ce sont elles qui sont gardées.",
+        "Une seule mesure combinée (composante) sur {all} explique {together} des différences entre clients, et elle "
+        "seule est utilisée.",
+        "{kept} mesures combinées (composantes) sur {all} expliquent {together} des différences entre clients, la "
+        "première à elle seule {first} ; ce sont elles qui sont utilisées.",
     ),
 }
 _LOADINGS = {
@@ -135,7 +137,7 @@ def _signed(value: float, language: str) -> str:
 
 VARIANCE = Picture(
     "variance",
-    {"en": "How many components tell clients apart", "fr": "Combien de composantes distinguent les clients"},
+    {"en": "How many components describe the clients", "fr": "Combien de composantes décrivent les clients"},
     _variance_figure,
     _variance_says,
 )
