@@ -144,7 +144,7 @@ def test_what_a_persona_prefers_is_said_as_people_write_it(facts: Facts) -> None
 @pytest.mark.parametrize(
     ("times", "said"),
     [
-        ({"morning": 0.4, "afternoon": 0.2, "evening": 0.2, "night": 0.2}, "Rather in the morning "
+        ({"morning": 0.4, "afternoon": 0.2, "evening": 0.2, "night": 0.2}, "More often in the morning "
          "(40 %) than in the afternoon (20 %); "),
         ({"morning": 0.6, "afternoon": 0.2, "evening": 0.1, "night": 0.1}, "Mostly in the morning (60 %); "),
         ({"morning": 0.38, "afternoon": 0.37, "evening": 0.2, "night": 0.05}, "No time of day stands out (at most "

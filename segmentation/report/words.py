@@ -45,7 +45,7 @@ WORDS: dict[str, Words] = {
         "unknown": "none known",
         "active": "When active",
         "strong": "mostly {time} ({share})",
-        "rather": "rather {time} ({share}) than {other} ({other_share})",
+        "rather": "more often {time} ({share}) than {other} ({other_share})",
         "semicolon": "; ",
         "flat_time": "no time of day stands out (at most {share}, {time})",
         "flat_day": "no day stands out (at most {share}, {time})",
@@ -70,8 +70,8 @@ WORDS: dict[str, Words] = {
         "and": " and ",
         "more_rules": ("{} more case", "{} more cases"),
         "repeats": "Of {clients} clients kept aside for a test, the rules give {accuracy} the persona of their "
-        "statistical group (always naming the largest group: {baseline}); that does not tell how well a campaign "
-        "works.",
+        "statistical group (against {baseline} if they always named the largest group); that does not tell how well a "
+        "campaign works.",
         "hardest": "The hardest to recognise is {label}: the rules find {recall} of its clients, and are right in "
         "{precision} of the cases in which they name it.",
         "stable": "Grouping {count} other samples of the same clients gives nearly the same groups (agreement {mean} "
@@ -160,8 +160,8 @@ WORDS: dict[str, Words] = {
         "and": " et ",
         "more_rules": ("{} autre cas", "{} autres cas"),
         "repeats": "Sur {clients} clients mis de côté pour un test, les règles donnent à {accuracy} d’entre eux le "
-        "persona de leur groupe statistique (en citant toujours le plus grand groupe : {baseline}) ; cela ne dit rien "
-        "de l’efficacité d’une campagne.",
+        "persona de leur groupe statistique (contre {baseline} en citant toujours le plus grand groupe) ; cela ne dit "
+        "rien de l’efficacité d’une campagne.",
         "hardest": "Le plus difficile à reconnaître est {label} : les règles trouvent {recall} de ses clients et ont "
         "raison dans {precision} des cas où elles le citent.",
         "stable": "Regrouper {count} autres échantillons des mêmes clients donne presque les mêmes groupes (accord de "

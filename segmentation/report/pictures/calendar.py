@@ -48,7 +48,12 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         text=[[_hover(day, days.get(day, 0), day in gaps, language) for day in row] for row in shown],
         hovertemplate="%{text}<extra></extra>",
         hoverongaps=False,
-        colorbar={"title": {"text": _SCALE[language], "side": "right"}, "thickness": 10, "outlinewidth": 0},
+        colorbar={
+            "title": {"text": _SCALE[language], "side": "right"},
+            "thickness": 10,
+            "outlinewidth": 0,
+            "tickformat": ",d",
+        },
         xgap=3,
         ygap=3,
     )

@@ -16,8 +16,8 @@ _GROUP = {"en": "the group", "fr": "le groupe"}
 _ARCHETYPE = {"en": "what its persona stands for", "fr": "ce que représente son persona"}
 _SCALE = {"en": ("least", "most"), "fr": ("le moins", "le plus")}
 _OF_CLIENTS = {
-    "en": ("a group of {} client", "a group of {} clients"),
-    "fr": ("un groupe de {} client", "un groupe de {} clients"),
+    "en": ("statistical group, {} client", "statistical group, {} clients"),
+    "fr": ("groupe statistique, {} client", "groupe statistique, {} clients"),
 }
 _SAYS = {
     "en": "{nearest} clients are most like what their persona stands for, {farthest} clients the least (distance "
