@@ -31,7 +31,7 @@ HEADINGS = {
 }
 CAPTION = {
     "en": "Medians; amounts in the shop’s currency.",
-    "fr": "Le client médian de chaque persona ; montants dans la monnaie de la boutique.",
+    "fr": "Médianes ; montants dans la monnaie de la boutique.",
 }
 
 

@@ -95,7 +95,7 @@ def contents_of(segments: pa.Table, model_files: Mapping[str, bytes], metrics: M
     """Return what a snapshot of these segments holds."""
     as_of = date.fromisoformat(metrics["parameters"]["as_of"])
     tree = load(dict(model_files)).tree
-    personas = portraits(segments, tree, metrics["distance_to_archetype"])
+    personas = portraits(segments, tree, metrics)
     written = json.loads(canonical({"personas": personas, "metrics": metrics}))  # so that the files give the same page
     html = report(facts_of(as_of, **written, tree=tree, segments=segments, seed=metrics["parameters"]["seed"]))
     counts = {"events": metrics["events"]["kept"]}

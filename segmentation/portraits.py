@@ -1,6 +1,6 @@
 """What a run found out about each persona: size, share of revenue, typical client, rules, fit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from segmentation.errors import QualityGateError
 from segmentation.model.rules import Rule, rules
 from segmentation.model.tree import Tree
-from segmentation.personas import PERSONAS
+from segmentation.personas import AXES, PERSONAS, Persona
 from segmentation.profiles import profile
 from segmentation.words import LANGUAGES
 
@@ -19,12 +19,33 @@ TRUE_TO_TYPE = 0.3
 """The farthest from its archetype, of 2 at most, that a persona's words are taken to describe its clients."""
 
 
-def portraits(segments: pa.Table, tree: Tree, fit: Mapping[str, float]) -> list[dict[str, Any]]:
+_DIFFERS = {
+    "recency": {
+        "en": ("they bought longer ago", "they bought more recently"),
+        "fr": ("ils ont acheté moins récemment", "ils ont acheté plus récemment"),
+    },
+    "frequency": {
+        "en": ("they buy less often", "they buy more often"),
+        "fr": ("ils achètent moins souvent", "ils achètent plus souvent"),
+    },
+    "monetary": {
+        "en": ("they spend less", "they spend more"),
+        "fr": ("ils dépensent moins", "ils dépensent plus"),
+    },
+    "activity": {
+        "en": ("they look around less", "they look around more"),
+        "fr": ("ils visitent moins la boutique", "ils visitent plus la boutique"),
+    },
+}
+_UNLIKE = {"en": "In this shop {} than the name suggests.", "fr": "Dans cette boutique, {} que le nom ne le suggère."}
+
+
+def portraits(segments: pa.Table, tree: Tree, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return an entry for each persona, in their order, as personas.json of a snapshot holds them.
 
-    `fit` is the distance of each persona's clients from its archetype. Raises QualityGateError when a
-    persona has no client.
+    `metrics` are those of the model. Raises QualityGateError when a persona has no client.
     """
+    fit = metrics["distance_to_archetype"]
     ways = rules(tree)
     revenue = float(np.sum(segments["total_purchase_value"].to_numpy()))
     entries = []
@@ -32,6 +53,7 @@ def portraits(segments: pa.Table, tree: Tree, fit: Mapping[str, float]) -> list[
         own = segments.filter(pc.equal(segments["persona"], persona.name))
         if not own.num_rows:
             raise QualityGateError(f"No client is a {persona.name}: these clients do not fall into seven.")
+        true_to_type = fit[persona.name] <= TRUE_TO_TYPE
         value = float(np.sum(own["total_purchase_value"].to_numpy()))
         entries.append(
             {
@@ -43,11 +65,26 @@ def portraits(segments: pa.Table, tree: Tree, fit: Mapping[str, float]) -> list[
                 "profile": profile(own),
                 "rules": _said([way for way in ways if tree.persona[way.leaf] == index], tree),
                 "fit": fit[persona.name],
-                "true_to_type": fit[persona.name] <= TRUE_TO_TYPE,
+                "true_to_type": true_to_type,
+                "unlike": None if true_to_type else unlike(persona, metrics["clusters"]),
                 "clusters": sorted(pc.unique(own["cluster"].filter(own["agrees"])).to_pylist()),
             }
         )
     return entries
+
+
+def unlike(persona: Persona, clusters: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Say in what a persona's clusters differ most from its archetype."""
+    own = [cluster for cluster in clusters if cluster["persona"] == persona.name]
+    sizes = [cluster["clients"] for cluster in own]
+    apart = {
+        axis: np.average([cluster["position"][axis] for cluster in own], weights=sizes) - persona.archetype[axis]
+        for axis in AXES
+    }
+    axis = max(AXES, key=lambda axis: abs(apart[axis]))
+    return {
+        language: _UNLIKE[language].format(_DIFFERS[axis][language][int(apart[axis] > 0)]) for language in LANGUAGES
+    }
 
 
 def _said(ways: list[Rule], tree: Tree) -> dict[str, list[str]]:

@@ -1,5 +1,7 @@
 """Numbers and bounds as people write them, in English and in French."""
 
+from decimal import ROUND_HALF_UP, Decimal
+
 from segmentation.columns import Column
 
 LANGUAGES = ("en", "fr")
@@ -10,9 +12,10 @@ _ABOVE = {"en": "more than {}", "fr": "plus de {}"}
 _BETWEEN = {"en": "{} to {}", "fr": "{} à {}"}
 
 
-def number(value: float, language: str, decimals: int = 0) -> str:
-    """Write a number with the language's separators: 1,234.50 or 1 234,50."""
-    text = f"{value:,.{decimals}f}"
+def number(value: float | Decimal, language: str, decimals: int = 0) -> str:
+    """Write a number with the language's separators, rounded half up: 1,234.50 or 1 234,50."""
+    rounded = Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
+    text = f"{rounded + 0:,}"  # no negative zero
     if language == "fr":
         # The thin space does not break, so that a number stays on one line.
         text = text.replace(",", "\N{NARROW NO-BREAK SPACE}").replace(".", ",")
@@ -22,7 +25,7 @@ def number(value: float, language: str, decimals: int = 0) -> str:
 def percent(share: float, language: str, decimals: int = 1) -> str:
     """Write a share of 1 in percent: 12.5 %, or 12,5 % with a space that does not break."""
     space = "\N{NO-BREAK SPACE}" if language == "fr" else " "
-    return f"{number(100 * share, language, decimals)}{space}%"
+    return f"{number(100 * Decimal(str(share)), language, decimals)}{space}%"
 
 
 def bounds(column: Column, above: float | None, at_most: float | None, language: str) -> str:

@@ -133,6 +133,7 @@ class Persona(Schema):
     rules = fields.Nested(Sentences, required=True)
     fit = fields.Float(required=True)
     true_to_type = fields.Boolean()
+    unlike = fields.Nested(Words, allow_none=True)
     clusters = fields.List(fields.Integer(), required=True)
 
 

@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from flask import Request
 
-from service.reasons import LANGUAGES, number
+from service.reasons import LANGUAGES, number, rounded
 
 PARAMETER = "lang"
 _SPACE = "\u202f"  # French parts a number from its sign by a narrow no-break space
 _CENTS_BELOW = 100
+_WHOLE_FROM = Decimal("9.95")
 _MONTHS = {
     "en": "January February March April May June July August September October November December",
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
@@ -34,17 +35,17 @@ class Wording:
         """Return what a mapping by language has for this one."""
         return by_language[self.language]
 
-    def whole(self, value: float) -> str:
+    def whole(self, value: float | Decimal) -> str:
         """Write a whole number, or a rounded one."""
-        return number(round(value), self.language)
+        return number(rounded(value), self.language)
 
     def decimal(self, value: float) -> str:
         """Write a number that may have halves, such as a median of counts."""
-        return number(Decimal(f"{value:.1f}"), self.language) if value % 1 else self.whole(value)
+        return number(rounded(value, 1), self.language) if value % 1 else self.whole(value)
 
     def money(self, value: float) -> str:
         """Write an amount with its cents."""
-        return number(Decimal(f"{value:.2f}"), self.language)
+        return number(rounded(value, 2), self.language)
 
     def about(self, kind: str, value: float) -> str:
         """Write the figure of a group of clients: cents say something of small amounts only."""
@@ -54,10 +55,9 @@ class Wording:
 
     def percent(self, share: float) -> str:
         """Write a share: whole from ten percent up, with one decimal below."""
-        percent = share * 100
-        shown = (
-            self.whole(percent) if percent >= 9.95 or not share else number(Decimal(f"{percent:.1f}"), self.language)
-        )
+        percent = 100 * Decimal(str(share))
+        small = 0 < percent < _WHOLE_FROM
+        shown = number(rounded(percent, 1), self.language) if small else self.whole(percent)
         return f"{shown}{_SPACE}%" if self.language == "fr" else f"{shown}%"
 
     def date(self, day: date) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from functools import cached_property
 from itertools import pairwise
 from math import floor, inf
@@ -136,7 +136,7 @@ def _fact(feature: Feature, value: float, language: str) -> str:
     if feature.none and value == 0:
         return feature.none[language]
     words = feature.one if feature.kind != "money" and _is_one(value, language) else feature.words
-    shown = Decimal(repr(value)).quantize(_CENT) if feature.kind == "money" else int(value)
+    shown = rounded(value, 2) if feature.kind == "money" else int(value)
     return words[language].format(value=number(shown, language))
 
 
@@ -153,6 +153,11 @@ def _money_bounds(low: float, high: float) -> list[tuple[str, Decimal]]:
     # Rounded outwards, so that what is said stays true of the value beside it.
     bounds = [("more", Decimal(repr(low)).quantize(_CENT, ROUND_FLOOR))] if low > -inf else []
     return bounds + ([("most", Decimal(repr(high)).quantize(_CENT, ROUND_CEILING))] if high < inf else [])
+
+
+def rounded(value: float | Decimal, decimals: int = 0) -> Decimal:
+    """Round half up, as people do: 0.125 is 0.13, and 140.5 is 141."""
+    return Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
 
 
 def number(value: Decimal | int, language: str) -> str:

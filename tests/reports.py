@@ -9,7 +9,7 @@ from segmentation.report import Facts
 from segmentation.report_command import facts_in
 from segmentation.store import open_store
 
-VOID = {"meta", "link", "rect"}
+VOID = {"br", "meta", "link", "rect"}
 
 
 def facts_of_store(store: Path) -> Facts:

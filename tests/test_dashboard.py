@@ -72,10 +72,10 @@ def test_a_client_is_told_with_reasons_and_what_would_change_it(shop: Shop) -> N
     told = shop.read(f"/client?user_id={FOX}").text
     for sentence in (
         f"Customer {FOX} Fox discreet, strategic big spenders",
-        "Fairly certain: of 100 clients with the same reasons, 75 are much like the others of this persona.",
+        "Fairly certain: of 100 clients in the same case, 75 are much like the others of this persona.",
         "Why Last purchase 60 days ago, at least 22 and at most 90.",
         "What to do Target: few campaigns, premium ones.",
-        "Today, this would make a Lion , who spends more: 1 more item bought for at least 790.01.",
+        "Today, this would lead to the persona Lion , who spends more: 1 more item bought for at least 790.01.",
         "Spent in 7 months 10.00 As usual · typical 2,045 · half of them: 10.00 to 316",
         "Days since the last purchase 60 More than usual · typical 12",
         "Last purchase 29 April 2020",
@@ -93,10 +93,10 @@ def test_a_client_in_french(shop: Shop) -> None:
     told = shop.read("/client?user_id=7&lang=fr").text
     for sentence in (
         "1\u202f234,50 dépensés en 7 mois, plus de 800,00.",
-        "Presque certain\u202f: sur 100 clients avec les mêmes raisons, 97 ressemblent bien aux autres de ce persona.",
+        "Presque certain\u202f: sur 100 clients dans le même cas, 97 ressemblent bien aux autres de ce persona.",
         "Choyer\u202f: traitement VIP",
         "Catégorie préférée nails › polish",
-        "typique 3\u202f090",
+        "client type 3\u202f090",
         "Dernier achat 29 avril 2020",
         "Matin (5\u202fh à 11\u202fh)",
         "Ce que les clients ont fait jusqu’au 30 avril 2020",
@@ -140,18 +140,16 @@ def test_an_older_snapshot_without_quartiles_has_medians_to_compare_with(tmp_pat
 
 def test_who_is_almost_certain_is_not_called_certain(tmp_path: Path) -> None:
     publish_small(tmp_path, clients=table(CLIENTS[0], client(7, "lion", confidence=0.9977), *CLIENTS[2:]))
-    assert "of 100 clients with the same reasons, 99 are" in Shop(tmp_path).read("/client?user_id=7").text
+    assert "of 100 clients in the same case, 99 are" in Shop(tmp_path).read("/client?user_id=7").text
 
 
 @pytest.mark.parametrize("path", ["/", "/persona/fox", f"/client?user_id={FOX}"])
 def test_where_clients_are_less_like_their_persona_it_is_said(tmp_path: Path, path: str) -> None:
     named = "discreet, strategic big spenders"
-    for store, true_to_type, said in (("true", True, False), ("false", False, True)):
-        publish_small(
-            tmp_path / store, personas=[{**entry, "true_to_type": true_to_type} for entry in contents().personas]
-        )
-        told = Shop(tmp_path / store).read(path).text
-        assert (f"{named} In this shop its clients are less like this." in told) == said
+    unlike = {"en": "In this shop they buy less often.", "fr": "Dans cette boutique, ils achètent moins souvent."}
+    for store, told in (("true", None), ("false", unlike)):
+        publish_small(tmp_path / store, personas=[{**entry, "unlike": told} for entry in contents().personas])
+        assert (f"{named} {unlike['en']}" in Shop(tmp_path / store).read(path).text) == (told is not None)
 
 
 def test_amounts_in_thousands_have_no_cents(tmp_path: Path) -> None:

@@ -18,15 +18,16 @@ from segmentation.columns import DAY_TIMES, WEEKDAYS
 from segmentation.fit import fit
 from segmentation.model.inputs import matrix
 from segmentation.personas import AXES, PERSONA_NAMES, PERSONAS
-from segmentation.portraits import portraits
+from segmentation.portraits import portraits, unlike
 from segmentation.profiles import TYPICAL, profile
 from segmentation.report.facts import LEAST_SHOWN, MOST_SHOWN, SHOWN, Facts, facts_of
 from segmentation.report.pictures import PICTURES, Picture
 from segmentation.report.pictures.branches import lay_out
 from segmentation.report.pictures.labels import FEATURES, INPUTS
 from segmentation.report.pictures.template import ACCENT, MUTED
+from segmentation.report.words import score
 from segmentation.windows import windows
-from segmentation.words import LANGUAGES
+from segmentation.words import LANGUAGES, number, percent
 from service.answer_figures import Figures, Profile
 from service.answer_schemas import Persona
 
@@ -53,7 +54,7 @@ def made(clients: pa.Table, seed: int, **changes: Any) -> Facts:
     fitted = fit(clients, seed)
     segments = assign(fitted.model, clients)
     tree = fitted.model.tree
-    personas = portraits(segments, tree, fitted.metrics["distance_to_archetype"])
+    personas = portraits(segments, tree, fitted.metrics)
     return facts_of(AS_OF, personas, fitted.metrics | {"events": events(**changes)}, tree, segments, seed)
 
 
@@ -133,10 +134,10 @@ def test_the_sample_is_stratified_and_names_nobody(facts: Facts) -> None:
 
 def test_a_few_clients_are_all_in_the_sample(facts: Facts) -> None:
     assert facts.sample.num_rows == facts.metrics["clients"] == 420
-    assert "one of 420 clients:" in PICTURE["clients"].says(facts, "en")
+    assert "Each dot is a client (all 420):" in PICTURE["clients"].says(facts, "en")
     fewer = replace(facts, sample=facts.sample.slice(0, 100))
-    assert "one of 100 clients out of 420:" in PICTURE["clients"].says(fewer, "en")
-    assert "l’un de 100 clients sur 420 :" in plain(PICTURE["clients"].says(fewer, "fr"))
+    assert "Each dot is a client (100 of 420):" in PICTURE["clients"].says(fewer, "en")
+    assert "Chaque point est un client (100 sur 420) :" in plain(PICTURE["clients"].says(fewer, "fr"))
 
 
 def test_profiles_are_those_of_a_plain_count(facts: Facts) -> None:
@@ -154,6 +155,18 @@ def test_profiles_are_those_of_a_plain_count(facts: Facts) -> None:
     assert own["active_days"] == dict.fromkeys(WEEKDAYS, 0.0) | {WEEKDAYS[0]: 1.0}
     assert facts.metrics["everyone"] == profile(some_clients(60, 0))
     assert profile(some_clients(1))["brands"] == []
+
+
+def test_what_is_not_as_the_persona_is_told_by_the_figure_that_differs_most() -> None:
+    fox = PERSONAS[3]
+    group = {"persona": "fox", "clients": 30, "position": {**fox.archetype, "recency": 0.4, "monetary": 0.5}}
+    small = {"persona": "fox", "clients": 1, "position": {**fox.archetype, "activity": 1.0}}
+    other = {"persona": "owl", "clients": 900, "position": dict.fromkeys(AXES, 1.0)}
+    assert unlike(fox, [group, small, other]) == {
+        "en": "In this shop they spend less than the name suggests.",
+        "fr": "Dans cette boutique, ils dépensent moins que le nom ne le suggère.",
+    }
+    assert unlike(fox, [small])["en"] == "In this shop they look around more than the name suggests."
 
 
 def test_the_contract_tells_every_figure(facts: Facts) -> None:
@@ -186,7 +199,7 @@ def test_profiles_side_by_side(facts: Facts) -> None:
         assert colours[0] == 0
         for persona, colour, text in zip(facts.personas, colours[1:], said[1:], strict=True):
             median = persona["profile"][f"median_{feature}"]
-            assert text == f"{median:,.0f}"
+            assert text == number(median, "en")
             assert np.sign(colour) == np.sign(median - everyone[f"median_{feature}"])
 
 
@@ -262,6 +275,17 @@ def test_the_tree_has_every_question_and_every_rule_with_its_clients(facts: Fact
     assert sum(shares) == pytest.approx(100, abs=0.05 * leaves)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_least_sure_rule_is_as_sure_in_the_sentence_as_at_its_end(facts: Facts, language: str) -> None:
+    shares = facts.tree.shares.copy()
+    leaf = facts.tree.leaves[0]
+    shares[leaf] *= 0.769 / shares[leaf].max()
+    unsure = replace(facts, tree=replace(facts.tree, shares=shares))
+    said = percent(0.76, language, 0)
+    assert [said in text.split(",")[-1] for text in drawn("tree", unsure, language).data[-1].text].count(True) == 1
+    assert plain(said) in plain(PICTURE["tree"].says(unsure, language))
+
+
 def test_clients_flow_through_the_tree_as_it_sends_them(facts: Facts) -> None:
     X = matrix(some_clients(60, 0))
     reached = facts.tree.apply(X)
@@ -292,7 +316,7 @@ def test_confusion_says_the_most_frequent_slip(facts: Facts) -> None:
     assert "the rules put all where" in says(changed(facts, "held_out", confusion_matrix=right.tolist()), "en")
     sentence = says(changed(facts, "held_out", confusion_matrix=slipped.tolist()), "en")
     assert "put 68 where" in sentence
-    assert "to answer Owl for Fox: 2 of 10." in sentence
+    assert "to say Owl for Fox: 2 of 10." in sentence
 
 
 def test_the_area_under_each_curve_is_its_auc(facts: Facts, others: Facts) -> None:
@@ -303,6 +327,26 @@ def test_the_area_under_each_curve_is_its_auc(facts: Facts, others: Facts) -> No
             assert area == pytest.approx(run.metrics["held_out"]["by_persona"][persona["name"]]["auc"])
             assert points[0] == (0, 0)
             assert points[-1] == (1, 1)
+
+
+def test_what_falls_short_of_one_is_not_written_as_one() -> None:
+    assert [score(value, "en") for value in (0.9, 0.9994, 0.9995, 0.99999, 1.0)] == [
+        "0.900", "0.999", ">0.999", ">0.999", "1.000"
+    ]  # fmt: skip
+    assert score(0.99999, "fr") == ">0,999"
+
+
+@pytest.mark.parametrize("corner", [0.015, 0.04, 1])
+def test_shares_on_axes_and_in_hovers_are_written_as_in_sentences(facts: Facts, corner: float) -> None:
+    roc = {name: {"false_positive_rate": [0, corner, 1], "true_positive_rate": [0, 1, 1]} for name in PERSONA_NAMES}
+    near = changed(facts, "held_out", roc=roc, by_persona={name: {"auc": 0.985} for name in PERSONA_NAMES})
+    for language in LANGUAGES:
+        figure = drawn("roc", near, language)
+        ticks = {*figure.layout.xaxis.ticktext, *drawn("variance", facts, language).layout.yaxis.ticktext}
+        hovers = {share for curve in figure.data for point in curve.customdata or () for share in point}
+        assert {"0 %", "100 %"} <= {plain(tick) for tick in ticks | hovers}
+        written = r"[\d,]+\N{NO-BREAK SPACE}%" if language == "fr" else r"[\d.]+ %"
+        assert not [share for share in ticks | hovers if not re.fullmatch(written, share)]
 
 
 def test_the_calendar_has_the_days_of_the_longest_window(facts: Facts) -> None:
@@ -331,8 +375,8 @@ def test_the_calendar_has_the_days_of_the_longest_window(facts: Facts) -> None:
         ),
         (
             ["2020-02-01", "2020-02-08", "2020-02-15", "2020-02-22", "2020-02-26"],
-            "On 5 days there are suspiciously few events, 4 of them Saturdays, when",
-            "Pendant 5 jours, dont 4 samedis, il y a",
+            "On 5 days there are suspiciously few events, the first",
+            "Pendant 5 jours, dont le premier est le 1er février 2020",
         ),
         (["2018-01-01"], "No day has suspiciously few", "Aucun jour n’a"),  # outside of the window
     ],

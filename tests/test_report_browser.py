@@ -41,6 +41,10 @@ LEAST_COLOURED = 0.01
 NAMES = [picture.name for picture in PICTURES]
 VIOLATIONS = """window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => violations.push(event.violatedDirective));"""
+NO_WEBGL = """const { getContext } = HTMLCanvasElement.prototype;
+HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+  return kind.startsWith("webgl") ? null : getContext.call(this, kind, ...rest);
+};"""
 DRAWN = """() => [...document.querySelectorAll(".chart")]
   .filter((chart) => chart.querySelector(".main-svg path, .main-svg text, canvas"))
   .map((chart) => chart.dataset.name)"""
@@ -161,7 +165,7 @@ def test_without_script_all_is_said_and_the_language_can_be_changed(browser: Bro
 
 def test_a_browser_without_webgl_is_told_so_in_the_pictures_place(browser: Browser, site: str) -> None:
     with visit(browser, site) as visited:
-        visited.page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+        visited.page.add_init_script(NO_WEBGL)
         visited.go("/report")
         visited.page.evaluate("document.getElementById('en-clients').scrollIntoView()")
         expect(visited.page.locator("#en-clients .chart")).to_contain_text("it has no WebGL")

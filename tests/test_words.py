@@ -3,7 +3,8 @@
 import pytest
 
 from segmentation.columns import COLUMN, Column
-from segmentation.words import bounds, number
+from segmentation.words import bounds, number, percent
+from service.language import Wording
 
 DAYS, ITEMS = COLUMN["days_since_last_purchase"], COLUMN["count_products_7m"]
 VALUE, VIEWS = COLUMN["total_purchase_value"], COLUMN["number_of_views_2m"]
@@ -32,6 +33,17 @@ def test_numbers() -> None:
     assert number(1234567.891, "en", 2) == "1,234,567.89"
     assert number(1234567.891, "fr", 2) == "1\u202f234\u202f567,89"
     assert number(12, "fr") == "12"
+
+
+def test_halves_are_rounded_up_everywhere() -> None:
+    wording = Wording("en")
+    for value, said in ((140.5, "141"), (255.5, "256"), (0.5, "1")):
+        assert (number(value, "en"), wording.whole(value)) == (said, said)
+    for value, cents in ((0.125, "0.13"), (0.375, "0.38"), (1.005, "1.01")):
+        assert (number(value, "en", 2), wording.money(value)) == (cents, cents)
+    assert (percent(0.145, "en", 0), wording.percent(0.145)) == ("15 %", "15%")
+    assert (percent(0.00125, "en"), wording.percent(0.0025)) == ("0.1 %", "0.3%")
+    assert number(-0.001, "en", 2) == "0.00"
 
 
 def test_a_column_without_words_cannot_be_said() -> None:

@@ -44,6 +44,7 @@ class Card:
     label: str
     colour: str
     traits: str
+    unlike: str
     bars: tuple[Bar, ...]
     tiles: tuple[Tile, ...]
     habits: tuple[tuple[str, str], ...]
@@ -67,7 +68,8 @@ def _card(persona: Mapping[str, Any], language: str) -> Card:
         emoji=persona["emoji"],
         label=label,
         colour=persona["colour"],
-        traits=persona["traits"][language].capitalize() + ("" if persona["true_to_type"] else said["unlike"]),
+        traits=persona["traits"][language].capitalize(),
+        unlike=unlike[language] if (unlike := persona.get("unlike")) else "",
         bars=(
             _bar(persona["share"], said["of_clients"].format(number(persona["clients"], language)), language),
             _bar(persona["revenue_share"], said["of_revenue"], language),

@@ -1,5 +1,6 @@
 """What the report is made of: a run's figures, its decision tree, and a sample of its clients."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -17,6 +18,9 @@ SHOWN = ("days_since_last_purchase", "count_products_7m", "total_purchase_value"
 """What is shown of a client: recency, frequency, monetary. No user id, because a report is mailed around."""
 MOST_SHOWN, LEAST_SHOWN = 5_000, 60
 """Clients in the sample, and of each persona, as long as there are so many, so that small ones are seen."""
+
+LEAST_WEEKS = 4
+"""On fewer weeks in a row, quiet weekdays are no habit of the shop."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,22 @@ def events_by_day(facts: Facts) -> dict[date, int]:
 
 
 def suspected_gaps(facts: Facts) -> list[date]:
-    """Return the days among those of `events_by_day` on which events seem to be missing."""
+    """Return the days among those of `events_by_day` on which events seem to be missing.
+
+    Those of `closed_weekdays` are none of them: a shop that never opens on Sundays misses nothing then.
+    """
+    closed = closed_weekdays(facts)
+    return [day for day in _with_few_events(facts) if day.weekday() not in closed]
+
+
+def closed_weekdays(facts: Facts) -> list[int]:
+    """Return the weekdays, Monday as 0, that have hardly an event in any week, of four at least."""
+    every = Counter(day.weekday() for day in events_by_day(facts))
+    few = Counter(day.weekday() for day in _with_few_events(facts))
+    return [weekday for weekday in sorted(few) if few[weekday] == every[weekday] >= LEAST_WEEKS]
+
+
+def _with_few_events(facts: Facts) -> list[date]:
     days = events_by_day(facts)
     return [day for day in map(date.fromisoformat, facts.metrics["events"]["suspected_gaps"]) if day in days]
 

@@ -1,7 +1,7 @@
 """The run as one page of HTML, in English and in French, that needs nothing but itself."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from segmentation.report.cards import RULES_SHOWN, cards
 from segmentation.report.facts import Facts
-from segmentation.report.pictures import PICTURES, Picture
+from segmentation.report.pictures import FOR_ANALYSTS, FOR_MARKETERS, PICTURES, Picture
 from segmentation.report.pictures.template import TEMPLATES
 from segmentation.report.summary import particulars, summary, trust
 from segmentation.report.words import WORDS, said_day, typeset
@@ -60,13 +60,18 @@ def _article(facts: Facts, language: str, layouts: Mapping[str, Any]) -> Markup:
             summary=summary(facts, language),
             cards=cards(facts.personas, language),
             rules_shown=RULES_SHOWN,
-            pictures=[(p.name, p.title[language], p.says(facts, language)) for p in PICTURES],
+            pictures=_told(FOR_MARKETERS, facts, language),
+            analysis=_told(FOR_ANALYSTS, facts, language),
             layouts=layouts,
             trust=trust(facts, language),
             particulars=particulars(facts, language),
         )
     )
     return Markup(typeset(html, language))  # noqa: S704 (escaped by the template)
+
+
+def _told(pictures: Sequence[Picture], facts: Facts, language: str) -> list[tuple[str, str, str]]:
+    return [(picture.name, picture.title[language], picture.says(facts, language)) for picture in pictures]
 
 
 def _json(data: Any) -> Markup:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from segmentation.report.facts import Facts, events_by_day, suspected_gaps
-from segmentation.report.words import WORDS, Words, counted, said_day
+from segmentation.report.facts import Facts, closed_weekdays, events_by_day, suspected_gaps
+from segmentation.report.words import WORDS, Words, counted, said_day, said_weekdays, score
 from segmentation.windows import windows
 from segmentation.words import number, percent
 
@@ -82,7 +82,7 @@ def trust(facts: Facts, language: str) -> list[str]:
             precision=percent(scores["precision"], language),
         ),
         said["stable" if stability["mean"] >= STABLE else "unstable"].format(
-            count=stability["bootstraps"], mean=number(stability["mean"], language, 3)
+            count=stability["bootstraps"], mean=score(stability["mean"], language)
         ),
         said["agreement"].format(percent(facts.metrics["agreement"], language)),
     ]
@@ -100,13 +100,14 @@ def particulars(facts: Facts, language: str) -> list[tuple[str, str]]:
         "duplicates": number(events["duplicates"], language),
         "rejected": number(sum(events["rejected"].values()), language),
         "gaps": _gaps([said_day(day, language) for day in suspected_gaps(facts)], said),
+        "closed": said_weekdays(closed_weekdays(facts), language),
         "windows": ", ".join(map(str, parameters["window_months"])),
         "timezone": parameters["timezone"],
         "groups": str(metrics["silhouette"]["chosen_k"]),
         "leaves": str(metrics["tree"]["leaves"]),
         "seed": str(parameters["seed"]),
     }
-    return [(said[name], fact) for name, fact in found.items()]
+    return [(said[name], fact) for name, fact in found.items() if fact]
 
 
 def _gaps(days: Sequence[str], said: Words) -> str:

@@ -58,8 +58,8 @@
   const waiting = [];
   const drawNext = () => {
     const chart = waiting.shift();
-    if (!drawn.has(chart)) draw(chart);
     if (waiting.length) requestAnimationFrame(() => setTimeout(drawNext));
+    if (!drawn.has(chart)) draw(chart);
   };
 
   // A chart is drawn when it comes near; one in the language that is hidden never does.

@@ -1,4 +1,4 @@
-"""The pictures of the report, in the order in which it shows them."""
+"""The pictures of the report, in the order in which it shows them: what marketers look for, then what analysts do."""
 
 from segmentation.report.pictures.calendar import CALENDAR
 from segmentation.report.pictures.clients import CLIENTS
@@ -13,19 +13,8 @@ from segmentation.report.pictures.shares import SHARES
 from segmentation.report.pictures.silhouette import SILHOUETTE
 from segmentation.report.pictures.tree import TREE
 
-PICTURES: tuple[Picture, ...] = (
-    SHARES,
-    CLIENTS,
-    PROFILES,
-    VARIANCE,
-    LOADINGS,
-    SILHOUETTE,
-    CLUSTERS,
-    TREE,
-    CONFUSION,
-    ROC,
-    CALENDAR,
-    ROWS,
-)
+FOR_MARKETERS: tuple[Picture, ...] = (SHARES, PROFILES, CLIENTS, CLUSTERS)
+FOR_ANALYSTS: tuple[Picture, ...] = (SILHOUETTE, VARIANCE, LOADINGS, TREE, CONFUSION, ROC, CALENDAR, ROWS)
+PICTURES = (*FOR_MARKETERS, *FOR_ANALYSTS)
 
-__all__ = ["PICTURES", "Picture"]
+__all__ = ["FOR_ANALYSTS", "FOR_MARKETERS", "PICTURES", "Picture"]

@@ -5,11 +5,11 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from segmentation.report.facts import Facts, events_by_day, suspected_gaps
+from segmentation.report.facts import Facts, closed_weekdays, events_by_day, suspected_gaps
 from segmentation.report.pictures.labels import MONTHS, WEEKDAYS
 from segmentation.report.pictures.picture import Picture
 from segmentation.report.pictures.template import ACCENT, figure
-from segmentation.report.words import said_day, typeset
+from segmentation.report.words import said_day, said_weekdays, typeset
 from segmentation.words import number
 
 _EVENTS = {"en": ("{} event", "{} events"), "fr": ("{} événement", "{} événements")}
@@ -21,7 +21,6 @@ _SAYS = {
         "On {gap} there are suspiciously few events ({events}), so that some are probably missing.",
         "On {count} days there are suspiciously few events, the first of them {gap} ({events}), so that some are "
         "probably missing.",
-        "On {count} days there are suspiciously few events, {same} of them {weekday}, when the shop may be closed.",
     ),
     "fr": (
         "Aucun jour n’a étonnamment peu d’événements : le plus calme, le {quietest}, en a {least}, le plus chargé, le "
@@ -29,16 +28,12 @@ _SAYS = {
         "Le {gap}, il y a étonnamment peu d’événements ({events}) : il en manque sans doute.",
         "Pendant {count} jours, dont le premier est le {gap} ({events}), il y a étonnamment peu d’événements : il en "
         "manque sans doute.",
-        "Pendant {count} jours, dont {same} {weekday}, il y a étonnamment peu d’événements : la boutique est peut-être "
-        "fermée ces jours-là.",
     ),
 }
-_WEEKDAYS = {
-    "en": ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays"),
-    "fr": ("lundis", "mardis", "mercredis", "jeudis", "vendredis", "samedis", "dimanches"),
+_CLOSED = {
+    "en": ("; {} there are no events in any week.", "; {} there are hardly any events in any week."),
+    "fr": (" ; {}, il n’y a jamais d’événements.", " ; {}, il n’y a presque jamais d’événements."),
 }
-_LEAST_ALIKE = 4
-"""Fewer gaps on one weekday, or less than half of them, are no habit of the shop."""
 
 
 def _figure(facts: Facts, language: str) -> go.Figure:
@@ -53,7 +48,12 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         text=[[_hover(day, days.get(day, 0), day in gaps, language) for day in row] for row in shown],
         hovertemplate="%{text}<extra></extra>",
         hoverongaps=False,
-        colorbar={"title": {"text": _SCALE[language], "side": "right"}, "thickness": 10, "outlinewidth": 0},
+        colorbar={
+            "title": {"text": _SCALE[language], "side": "right"},
+            "thickness": 10,
+            "outlinewidth": 0,
+            "tickformat": ",d",
+        },
         xgap=3,
         ygap=3,
     )
@@ -101,17 +101,15 @@ def _says(facts: Facts, language: str) -> str:
     if gaps:
         said |= {"gap": said_day(gaps[0], language), "events": _events(days[gaps[0]], language)}
     else:
-        quietest, busiest = min(days, key=days.__getitem__), max(days, key=days.__getitem__)
+        open_days = {day: events for day, events in days.items() if day.weekday() not in closed_weekdays(facts)} or days
+        quietest, busiest = (choose(open_days, key=days.__getitem__) for choose in (min, max))
         said |= {"quietest": said_day(quietest, language), "busiest": said_day(busiest, language)}
         said |= {"least": number(days[quietest], language), "most": number(days[busiest], language)}
-    same, weekday = max((count, -weekday) for weekday, count in enumerate(_by_weekday(gaps)))
-    habit = same >= _LEAST_ALIKE and 2 * same >= len(gaps)
-    said |= {"same": same, "weekday": _WEEKDAYS[language][-weekday]}
-    return typeset(_SAYS[language][3 if habit else min(len(gaps), 2)].format(**said), language)
-
-
-def _by_weekday(days: list[date]) -> list[int]:
-    return [sum(day.weekday() == weekday for day in days) for weekday in range(7)]
+    sentence = _SAYS[language][min(len(gaps), 2)].format(**said)
+    if closed := closed_weekdays(facts):
+        some = any(events for day, events in days.items() if day.weekday() in closed)
+        sentence = sentence.removesuffix(".") + _CLOSED[language][some].format(said_weekdays(closed, language))
+    return typeset(sentence, language)
 
 
 CALENDAR = Picture(

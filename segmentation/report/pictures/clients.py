@@ -15,15 +15,15 @@ from segmentation.words import number
 
 _X, _Y, _Z = "days_since_last_purchase", "count_products_7m", "total_purchase_value"
 _SAYS = {
-    "en": "Each dot is one of {shown}: the typical {most} has spent most, {most_value}, and bought last "
+    "en": "Each dot is a client ({shown}): the typical {most} has spent most, {most_value}, and last bought "
     "{most_days} ago; the typical {away} has been away longest, {away_days}.",
-    "fr": "Chaque point est l’un {shown} : le client médian « {most} » a le plus dépensé, {most_value}, et "
-    "son dernier achat date de {most_days} ; le client médian « {away} » est absent depuis le plus longtemps, "
-    "{away_days}.",
+    "fr": "Chaque point est un client ({shown}) : c’est le client type « {most} » qui a le plus dépensé, {most_value}, "
+    "avec un dernier achat il y a {most_days} ; c’est le client type « {away} » qui n’est pas revenu depuis le plus "
+    "longtemps, {away_days}.",
 }
 _SHOWN = {
-    "en": ("{shown} clients", "{shown} clients out of {clients}"),
-    "fr": ("des {shown} clients", "de {shown} clients sur {clients}"),
+    "en": ("all {shown}", "{shown} of {clients}"),
+    "fr": ("{shown} au total", "{shown} sur {clients}"),
 }
 _AWAY = {"en": "days since purchase", "fr": "jours sans achat"}
 _DAYS = {"en": ("{} day", "{} days"), "fr": ("{} jour", "{} jours")}
@@ -80,9 +80,9 @@ def _says(facts: Facts, language: str) -> str:
 
 
 def _days(persona: Any, language: str) -> str:
-    days = round(persona["profile"][f"median_{_X}"])
-    singular = days == 1 or (days == 0 and language == "fr")
-    return _DAYS[language][not singular].format(number(days, language))
+    days = number(persona["profile"][f"median_{_X}"], language)
+    singular = days == "1" or (days == "0" and language == "fr")
+    return _DAYS[language][not singular].format(days)
 
 
 CLIENTS = Picture(

@@ -13,17 +13,17 @@ from segmentation.report.words import typeset
 from segmentation.words import number
 
 _GROUP = {"en": "the group", "fr": "le groupe"}
-_ARCHETYPE = {"en": "its persona’s archetype", "fr": "l’archétype de son persona"}
+_ARCHETYPE = {"en": "what its persona stands for", "fr": "ce que représente son persona"}
 _SCALE = {"en": ("least", "most"), "fr": ("le moins", "le plus")}
 _OF_CLIENTS = {
-    "en": ("group {}, {} client", "group {}, {} clients"),
-    "fr": ("groupe {}, {} client", "groupe {}, {} clients"),
+    "en": ("statistical group, {} client", "statistical group, {} clients"),
+    "fr": ("groupe statistique, {} client", "groupe statistique, {} clients"),
 }
 _SAYS = {
-    "en": "{nearest} clients come nearest to what their persona stands for (distance {least}), {farthest} clients "
-    "stay farthest from it ({most}).",
-    "fr": "Les clients « {nearest} » sont les plus proches de ce que représente leur persona (distance {least}), les "
-    "clients « {farthest} » les plus éloignés ({most}).",
+    "en": "{nearest} clients are most like what their persona stands for, {farthest} clients the least (distance "
+    "{least} and {most}, where 0 is exactly alike).",
+    "fr": "Les clients « {nearest} » ressemblent le plus à ce que représente leur persona, les clients « {farthest} » "
+    "le moins (distance {least} et {most}, 0 étant l’identique).",
 }
 _BETWEEN = 0.06
 
@@ -36,7 +36,7 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     traces = [
         trace
         for place, axis in enumerate(AXES)
-        for trace in _panel(axis, place, names, [(group, personas[group["persona"]]) for group in groups], language)
+        for trace in _panel(axis, place, [(group, personas[group["persona"]]) for group in groups], language)
     ]
     width = (1 - _BETWEEN * (len(AXES) - 1)) / len(AXES)
     axes = {
@@ -56,15 +56,20 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         language,
         narrowest=760,
         height=150 + 46 * len(groups),
-        yaxis={"autorange": "reversed"},
+        yaxis={"autorange": "reversed", "tickvals": list(range(len(groups))), "ticktext": names},
         legend={"y": -0.02, "yanchor": "top"},
         **axes,
     )
 
 
-def _panel(axis: str, place: int, names: list[str], groups: list[Any], language: str) -> list[go.Scatter]:
-    shared = {"y": names, "mode": "markers", "xaxis": f"x{place + 1 if place else ''}"}
-    hover = f"%{{y}}<br>{labels.AXES[axis][language]}: %{{x:.2f}} (%{{fullData.name}})<extra></extra>"
+def _panel(axis: str, place: int, groups: list[Any], language: str) -> list[go.Scatter]:
+    shared = {
+        "y": list(range(len(groups))),
+        "text": [_name(group, persona, language) for group, persona in groups],
+        "mode": "markers",
+        "xaxis": f"x{place + 1 if place else ''}",
+    }
+    hover = f"%{{text}}<br>{labels.AXES[axis][language]}: %{{x:.2f}} (%{{fullData.name}})<extra></extra>"
     archetype = go.Scatter(
         name=_ARCHETYPE[language],
         x=[persona["archetype"][axis] for _, persona in groups],
@@ -86,7 +91,7 @@ def _panel(axis: str, place: int, names: list[str], groups: list[Any], language:
 
 def _name(group: Any, persona: Any, language: str) -> str:
     several = group["clients"] != 1
-    said = _OF_CLIENTS[language][several].format(group["cluster"], number(group["clients"], language))
+    said = _OF_CLIENTS[language][several].format(number(group["clients"], language))
     return f"{labels.persona_label(persona, language)}<br><sub>{said}</sub>"
 
 

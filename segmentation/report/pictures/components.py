@@ -10,7 +10,7 @@ from segmentation.model.space import VARIANCE_KEPT
 from segmentation.report.facts import Facts
 from segmentation.report.pictures.labels import INPUTS
 from segmentation.report.pictures.picture import Picture
-from segmentation.report.pictures.template import ACCENT, MUTED, figure, small_print
+from segmentation.report.pictures.template import ACCENT, MUTED, figure, percent_ticks, small_print
 from segmentation.report.words import typeset
 from segmentation.words import number, percent
 
@@ -20,14 +20,16 @@ _TOGETHER = {"en": "together with those before", "fr": "avec les précédentes"}
 _LINE = {"en": "{} are enough", "fr": "{} suffisent"}
 _VARIANCE = {
     "en": (
-        "One component out of {all} tells {together} of the differences between clients, and it alone is kept.",
-        "{kept} components out of {all} tell {together} of the differences between clients, the first alone {first}; "
-        "these are kept.",
+        "One combined measure (component) out of {all} explains {together} of the differences between clients, and it "
+        "alone is used.",
+        "{kept} combined measures (components) out of {all} explain {together} of the differences between clients, the "
+        "first alone {first}; these are used.",
     ),
     "fr": (
-        "Une composante sur {all} dit {together} des différences entre clients, et elle seule est gardée.",
-        "{kept} composantes sur {all} disent {together} des différences entre clients, la première à elle seule "
-        "{first} ; ce sont elles qui sont gardées.",
+        "Une seule mesure combinée (composante) sur {all} explique {together} des différences entre clients, et elle "
+        "seule est utilisée.",
+        "{kept} mesures combinées (composantes) sur {all} expliquent {together} des différences entre clients, la "
+        "première à elle seule {first} ; ce sont elles qui sont utilisées.",
     ),
 }
 _LOADINGS = {
@@ -67,7 +69,7 @@ def _variance_figure(facts: Facts, language: str) -> go.Figure:
         language,
         height=400,
         xaxis={"title": _COMPONENT[language], "type": "category", "showgrid": False},
-        yaxis={"range": [0, 1.05], "tickformat": ".0%", "tick0": 0, "dtick": 0.2},
+        yaxis={"range": [0, 1.05], **percent_ticks(0, 1, language)},
     )
     enough = _LINE[language].format(percent(VARIANCE_KEPT, language, 0))
     drawn.add_hline(VARIANCE_KEPT, line={"dash": "dot", "width": 1.5})
@@ -130,12 +132,12 @@ def _heaviest(loading: Any, language: str) -> tuple[str, str]:
 
 
 def _signed(value: float, language: str) -> str:
-    return number(round(value, 2) + 0.0, language, 2).replace("-", "\N{MINUS SIGN}")
+    return number(value, language, 2).replace("-", "\N{MINUS SIGN}")
 
 
 VARIANCE = Picture(
     "variance",
-    {"en": "How many components tell clients apart", "fr": "Combien de composantes distinguent les clients"},
+    {"en": "How many components describe the clients", "fr": "Combien de composantes décrivent les clients"},
     _variance_figure,
     _variance_says,
 )

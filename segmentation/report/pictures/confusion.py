@@ -15,14 +15,14 @@ _AXES = {
 }
 _SAYS = {
     "en": (
-        "Of {clients} clients that they had not seen, the rules put all where the grouping does.",
-        "Of {clients} clients that they had not seen, the rules put {right} where the grouping does ({share}); their "
-        "most frequent slip is to answer {answer} for {truth}: {slips} of {of}.",
+        "Of {clients} clients kept aside for a test, the rules put all where the grouping does.",
+        "Of {clients} clients kept aside for a test, the rules put {right} where the grouping does ({share}); their "
+        "most frequent slip is to say {answer} for {truth}: {slips} of {of}.",
     ),
     "fr": (
-        "Sur {clients} clients qu’elles n’avaient pas vus, les règles les placent tous comme le regroupement.",
-        "Sur {clients} clients qu’elles n’avaient pas vus, les règles en placent {right} comme le regroupement "
-        "({share}) ; leur erreur la plus fréquente est de répondre « {answer} » pour « {truth} » : {slips} sur {of}.",
+        "Les {clients} clients mis de côté pour un test sont tous classés par les règles comme par le regroupement.",
+        "Sur {clients} clients mis de côté pour un test, les règles en classent {right} comme le regroupement "
+        "({share}) ; leur erreur la plus fréquente est de dire « {answer} » au lieu de « {truth} » : {slips} sur {of}.",
     ),
 }
 

@@ -21,9 +21,9 @@ _TICKS = {
 }
 _SAYS = {
     "en": "The widest difference is in “{feature}”: {value} for the typical {label}, {everyone} for the typical client "
-    "of all.",
-    "fr": "L’écart le plus grand est dans « {feature} » : {value} pour le client médian « {label} », {everyone} pour "
-    "le client médian de tous.",
+    "overall.",
+    "fr": "Le plus grand écart concerne « {feature} » : {value} pour le client type « {label} », {everyone} pour le "
+    "client type, tous personas confondus.",
 }
 _MOST = 2.0
 """Four times as much or a quarter has the full colour; personas differ by more, but not more visibly."""

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 from segmentation.report.facts import Facts
 from segmentation.report.pictures.labels import persona_label
 from segmentation.report.pictures.picture import Picture
-from segmentation.report.pictures.template import MUTED, figure
-from segmentation.report.words import typeset
+from segmentation.report.pictures.template import MUTED, figure, percent_ticks
+from segmentation.report.words import score, typeset
 from segmentation.words import number, percent
 
 _AXES = {
@@ -35,13 +35,14 @@ def _figure(facts: Facts, language: str) -> go.Figure:
     up = _axis(_AXES[language][1], 1 - corner, 1.0, language)
     curves = [
         go.Scatter(
-            name=f"{persona_label(persona, language)} (AUC {number(auc, language, 3)})",
+            name=f"{persona_label(persona, language)} (AUC {score(auc, language)})",
             x=held_out["roc"][persona["name"]]["false_positive_rate"],
             y=held_out["roc"][persona["name"]]["true_positive_rate"],
             mode="lines+markers",
             line={"color": persona["colour"], "width": 2.5},
             marker={"size": 6},
-            hovertemplate=f"{_AXES[language][1]}: %{{y:.1%}}<br>{_AXES[language][0]}: %{{x:.1%}}",
+            customdata=_hovers(held_out["roc"][persona["name"]], language),
+            hovertemplate=f"{_AXES[language][1]}: %{{customdata[0]}}<br>{_AXES[language][0]}: %{{customdata[1]}}",
         )
         for persona in facts.personas
         if (auc := held_out["by_persona"][persona["name"]]["auc"]) is not None
@@ -61,6 +62,11 @@ def _figure(facts: Facts, language: str) -> go.Figure:
         xaxis=across,
         yaxis=up,
     )
+
+
+def _hovers(curve: Any, language: str) -> list[tuple[str, ...]]:
+    points = zip(curve["true_positive_rate"], curve["false_positive_rate"], strict=True)
+    return [tuple(percent(rate, language) for rate in point) for point in points]
 
 
 def _corner(facts: Facts) -> float:
@@ -84,7 +90,7 @@ def _axis(title: str, low: float, high: float, language: str) -> dict[str, Any]:
     if high - low < 1:
         said = (percent(end, language, 0) for end in (low, high))
         title = typeset(_RANGE[language].format(title, *said), language)
-    return {"title": title, "range": [low - margin, high + margin], "tickformat": "~%"}
+    return {"title": title, "range": [low - margin, high + margin], **percent_ticks(low, high, language)}
 
 
 def _says(facts: Facts, language: str) -> str:
@@ -94,8 +100,8 @@ def _says(facts: Facts, language: str) -> str:
     worst_auc, worst = ranked[0]
     sentence = _SAYS[language].format(
         worst=worst,
-        worst_auc=number(worst_auc, language, 3),
-        mean=number(mean(auc for auc, _ in ranked), language, 3),
+        worst_auc=score(worst_auc, language),
+        mean=score(mean(auc for auc, _ in ranked), language),
     )
     return typeset(sentence, language)
 

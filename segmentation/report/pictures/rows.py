@@ -23,8 +23,10 @@ _REASONS = {
 """The reasons that ingesting gives, in French."""
 _DUPLICATES = {"en": "exact duplicate", "fr": "doublon exact"}
 _SAYS = {
-    "en": "Of {read} rows {kept} are events ({share}); {duplicates} and {rejected} were left out.",
-    "fr": "Sur {read} lignes, {kept} sont des événements ({share}) ; {duplicates} et {rejected} ont été écartés.",
+    "en": "Of {read} rows in the files {kept} are events, of any date ({share}); {duplicates} and {rejected} were left "
+    "out.",
+    "fr": "Sur {read} lignes dans les fichiers, {kept} sont des événements, toutes dates confondues ({share}) ; "
+    "{duplicates} et {rejected} ont été écartés.",
 }
 _COUNTED = {
     "en": (("{} exact duplicate", "{} exact duplicates"), ("{} faulty row", "{} faulty rows")),

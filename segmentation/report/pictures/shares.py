@@ -14,8 +14,8 @@ _IN_COLOUR = {"en": " (in colour)", "fr": " (en couleur)"}
 _PALE = 0.5
 _SAYS = {
     "en": "{label} clients bring {revenue} of the revenue and are {clients} of the clients: {ratio} times their share.",
-    "fr": "Les clients « {label} » apportent {revenue} du chiffre d’affaires et sont {clients} des clients : {ratio} "
-    "fois leur part.",
+    "fr": "Les clients « {label} » apportent {revenue} du chiffre d’affaires et représentent {clients} des clients : "
+    "{ratio} fois leur poids.",
 }
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from segmentation.words import percent
+
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
 SEPARATORS = {"en": ".,", "fr": ",\N{NARROW NO-BREAK SPACE}"}
 ROOM_FOR_FIGURES = {"l": 8, "r": 72, "t": 8, "b": 8}
@@ -38,6 +40,17 @@ def small_print(left_out: Sequence[str], language: str, below: int = 0) -> dict[
     at = {"xref": "paper", "yref": "paper", "x": 1, "y": 0, "xanchor": "right", "yanchor": "top", "yshift": -below}
     note = {**at, "text": "<br>".join(lines), "showarrow": False, "align": "right", "font": {"size": 12}}
     return {"annotations": [note], "margin": {"l": 8, "r": 8, "t": 8, "b": below + 12 + 17 * len(lines)}}
+
+
+_STEPS, _FINE = 5, 0.05
+"""Ticks divide an axis into so many steps; one that is shorter needs a decimal."""
+
+
+def percent_ticks(low: float, high: float, language: str) -> dict[str, Any]:
+    """Return the ticks of an axis of shares as people write them: Plotly's own have no space before the sign."""
+    places = [low + (high - low) * step / _STEPS for step in range(_STEPS + 1)]
+    decimals = int(high - low < _FINE)
+    return {"tickvals": places, "ticktext": [percent(place, language, decimals) for place in places]}
 
 
 def _template(ink: str, soft: str, grid: str, paper: str) -> go.layout.Template:

@@ -37,11 +37,11 @@ _ASKED = {
 """Features in the little room between two branches; the others have short names."""
 _LEAF = {"en": "{}  <b>{}</b> of clients, {} sure", "fr": "{}  <b>{}</b> des clients, sûr à {}"}
 _SAYS = {
-    "en": "{leaves} rules tell a client’s persona by at most {depth} questions, the first about “{feature}” (up to "
-    "{cut}, or more); the rule that is wrong most often answers {label}, and is right for {confidence} of its clients.",
-    "fr": "{leaves} règles disent le persona d’un client en {depth} questions au plus, la première sur « {feature} » "
-    "(jusqu’à {cut}, ou davantage) ; la règle qui se trompe le plus répond « {label} », à raison pour {confidence} de "
-    "ses clients.",
+    "en": "{leaves} rules find a client’s persona by at most {depth} questions, the first about “{feature}” (up to "
+    "{cut}, or more); the least sure rule says {label}, and is right for {confidence} of its clients.",
+    "fr": "{leaves} règles trouvent le persona d’un client en {depth} questions au plus, la première sur « {feature} » "
+    "(jusqu’à {cut}, ou davantage) ; la règle la moins sûre dit « {label} » et a raison pour {confidence} de ses "
+    "clients.",
 }
 _ROW, _LEVEL, _LEAF_WIDTH = 42, 68, 285
 """The height of a row, and the least widths of a level and of what stands at the end, in pixels."""
@@ -141,7 +141,7 @@ def _says(facts: Facts, language: str) -> str:
         feature=FEATURES[feature.name][language],
         cut=number(float(tree.threshold[0]), language, 2 if feature.kind == "money" else 0),
         label=facts.personas[tree.persona[unsure]]["label"][language],
-        confidence=percent(tree.confidence[unsure], language),
+        confidence=_sure(tree.confidence[unsure], language),
     )
     return typeset(sentence, language)
 
