@@ -21,7 +21,7 @@ from segmentation.engine import quoted
 from segmentation.errors import BadInputError, MenagerieError
 
 FILE_NAME = "events.parquet"
-_FOOTER = b"menagerie"
+FOOTER = b"menagerie"
 _COLUMNS = ", ".join(events.COLUMNS)
 
 _SUSPECTS = f"""
@@ -64,7 +64,7 @@ def read_account(path: Path) -> Month:
     if not path.exists():
         return Month({}, {}, {})
     try:
-        return Month(**json.loads((pq.read_metadata(path).metadata or {})[_FOOTER]))
+        return Month(**json.loads((pq.read_metadata(path).metadata or {})[FOOTER]))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise BadInputError(f"The events of {path.parent.name} are damaged; ingest into a new folder.") from error
 
@@ -107,6 +107,6 @@ def _write(connection: duckdb.DuckDBPyConnection, path: Path, month: Month) -> N
     footer = quoted(json.dumps(asdict(month)))
     connection.execute(
         f"COPY ({_ONCE}) TO {quoted(draft)} "
-        f"(FORMAT parquet, COMPRESSION snappy, KV_METADATA {{{_FOOTER.decode()}: {footer}}})"
+        f"(FORMAT parquet, COMPRESSION snappy, KV_METADATA {{{FOOTER.decode()}: {footer}}})"
     )
     draft.replace(path)
