@@ -5,6 +5,7 @@ that it is imported only when asked for.
 """
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -40,7 +41,7 @@ MEANING = {
 """Settings on which the meaning of the tables rests; all others are the caller's."""
 
 
-class _Compiler(PySparkCompiler):
+class _Compiler(PySparkCompiler):  # type: ignore[misc]
     """Ibis's own, except that a hash has 64 bits, as in DuckDB: with 32, sessions of a busy user would coincide."""
 
     __slots__ = ()
@@ -86,8 +87,11 @@ def told(what: str) -> Iterator[None]:
     try:
         yield
     except (pyspark.PySparkException, py4j.Py4JError, OSError) as error:
-        thrown = getattr(error, "java_exception", None)
-        raise MenagerieError(f"{what} stopped: {reason(OSError(thrown.toString()) if thrown else error)}.") from error
+        if not isinstance(error, OSError):
+            thrown = getattr(error, "java_exception", None)
+            told = str(thrown.toString() if thrown else error)
+            error = OSError(re.sub(r"\b\w+:/\S*/", "", told))  # URLs, which `reason` leaves
+        raise MenagerieError(f"{what} stopped: {reason(error)}.") from error
 
 
 def names_in(spark: "SparkSession", folder: str) -> list[str]:
