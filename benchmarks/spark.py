@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -23,7 +24,7 @@ OUT = Path(__file__).parent / "out" / "spark"
 INGESTED = OUT / "ingested"
 AS_OF = date(2020, 4, 30)
 CLIENTS = 24_600  # of the simulated shop, and its visitors: 5 million events
-ROUNDS = 3
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
 SETTINGS = "--driver-memory 3g --conf spark.ui.enabled=false --conf spark.sql.shuffle.partitions=8"
 
 
@@ -55,35 +56,37 @@ def by_notebook() -> None:
 CONTESTANTS = {"duckdb": by_duckdb, "spark": by_spark, "notebook": by_notebook}
 
 
-def measure(name: str) -> tuple[float, float, float]:
-    """Return seconds of the work, seconds of the whole process, and the peak memory of it and its children in GB."""
+def measure(name: str) -> list[float]:
+    """Return seconds of the work, of the whole process, of processors, and the peak memory in GB, children included."""
     began = time.perf_counter()
     environment = os.environ | {"PYSPARK_SUBMIT_ARGS": f"{SETTINGS} pyspark-shell"}
     command = [sys.executable, "-m", "benchmarks.spark", name]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
-    peak = 0
+    peak, ticks = 0, dict[int, int]()
     while process.poll() is None:
-        peak = max(peak, resident(process.pid))
+        used = dict(usage(process.pid))
+        peak = max(peak, sum(pages for pages, _ in used.values()))
+        ticks |= {pid: spent for pid, (_, spent) in used.items()}
         time.sleep(0.1)
     whole = time.perf_counter() - began
     said, _ = process.communicate()
     if process.returncode:
         sys.exit(f"{shlex.join(command)} ended with {process.returncode}")
-    return float(said.split()[-1]), whole, peak / 2**30
+    processors = sum(ticks.values()) / os.sysconf("SC_CLK_TCK")
+    return [float(said.split()[-1]), whole, processors, peak * os.sysconf("SC_PAGE_SIZE") / 2**30]
 
 
-def resident(pid: int) -> int:
-    """Return the bytes of memory that a process and all that it started occupy now."""
+def usage(pid: int) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield a process and all that it started, each with its pages of memory and its ticks of processors until now."""
+    process = Path(f"/proc/{pid}")
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        children = [
-            int(child)
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()
-        ]
+        spent = (process / "stat").read_text().rpartition(")")[2].split()
+        yield pid, (int((process / "statm").read_text().split()[1]), int(spent[11]) + int(spent[12]))
+        children = [child for task in (process / "task").iterdir() for child in (task / "children").read_text().split()]
     except OSError:  # it has just ended
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE") + sum(map(resident, children))
+        return
+    for child in children:
+        yield from usage(int(child))
 
 
 def work(name: str) -> None:
@@ -110,18 +113,21 @@ def differences() -> list[str]:
 def main() -> int:
     """Compare the tables, then the times; return 1 when a table is not DuckDB's."""
     make_events()
-    taken = {name: [measure(name)] for name in CONTESTANTS}  # a first time each, to compare and to warm the disk
+    taken = {name: [measure(name)] for name in CONTESTANTS}
     if wrong := differences():
         print(f"the tables differ in {', '.join(wrong)}")
         return 1
-    clients = read_clients(OUT / "duckdb").num_rows
-    for _ in range(ROUNDS):
+    for _ in range(ROUNDS - 1):
         for name in CONTESTANTS:
             taken[name].append(measure(name))
+    clients = read_clients(OUT / "duckdb").num_rows
     print(f"24 columns of {clients:,} clients, {os.cpu_count()} cores, median of {ROUNDS}; all tables are equal")
     for name, rounds in taken.items():
-        seconds, whole, peak = (statistics.median(figures) for figures in zip(*rounds[1:], strict=True))
-        print(f"  {name:<10} {seconds:6.2f} s  ({whole:6.2f} s with start-up)  peak {peak:4.2f} GB")
+        seconds, whole, processors, peak = (statistics.median(figures) for figures in zip(*rounds, strict=True))
+        print(
+            f"  {name:<10} {seconds:6.1f} s  ({whole:6.1f} s with start-up, {processors:6.1f} s of processors)"
+            f"  peak {peak:4.2f} GB"
+        )
     return 0
 
 
