@@ -2,7 +2,9 @@
 
 import gc
 import inspect
+import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -19,10 +21,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import test_features
+from botocore.session import Session
+from botocore.validate import ParamValidator
 from shared_data import missing
 from test_features import AS_OF, BOUGHT, Clients, Raw, event, write_csv
 
 from segmentation import assign, cli, features, spark, spark_stages
+from segmentation.arguments import parser
 from segmentation.columns import SCHEMA
 from segmentation.errors import BadInputError, MenagerieError, WrongUsageError
 from segmentation.fit import fit
@@ -248,6 +253,17 @@ def test_spark_submit_takes_the_program(session: "SparkSession", shop: Whole, tm
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == f"{shop.clients.num_rows:,} clients: {tmp_path / 'clients'}"
     assert features.read_clients(tmp_path / "clients").equals(shop.clients)
+
+
+def test_the_job_in_the_documentation_can_be_started() -> None:
+    text = (ROOT / "docs" / "spark.md").read_text(encoding="utf-8")
+    job, policy = (json.loads(found) for found in re.findall(r"```json\n(.*?)```", text, re.DOTALL))
+    shape = Session().get_service_model("emr-serverless").operation_model("StartJobRun").input_shape
+    assert shape
+    assert ParamValidator().validate(job, shape).generate_report() == ""
+    asked = parser().parse_args(job["jobDriver"]["sparkSubmit"]["entryPointArguments"])
+    assert (asked.command, asked.engine) == ("features", "spark")
+    assert {statement["Effect"] for statement in policy["Statement"]} == {"Allow"}
 
 
 def refused(tmp_path: Path, *arguments: str, **environment: str) -> tuple[int, str]:
