@@ -9,11 +9,12 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashe
   --custom-compile-command "make lock" -q
 RUN_STAMP := $(VENV)/.ready
 DEV_STAMP := $(VENV)/.ready-dev
+SPARK_STAMP := $(VENV)/.ready-spark
 INFRA := .venv-infra
 INFRA_STAMP := $(INFRA)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check infra check-infra format bench screenshots lock clean
+.PHONY: help setup run test check spark infra check-infra format bench screenshots lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +33,8 @@ check: $(DEV_STAMP) ## Format and lint checks, strict types, dead code
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/vulture
+
+spark: $(SPARK_STAMP) ## Add PySpark to .venv, for the Spark engine and its tests
 
 infra: $(INFRA_STAMP) ## Make .venv-infra and node_modules with the checkers of containers, stack and workflows
 
@@ -58,6 +61,7 @@ lock: $(DEV_STAMP) ## Compile requirements*.txt from pyproject.toml
 	$(LOCK) --group service -c requirements.txt -o requirements-service.txt
 	$(LOCK) --group pictures -c requirements-dev.txt -o requirements-pictures.txt
 	$(LOCK) --group rclone -c requirements-dev.txt -o requirements-rclone.txt
+	$(LOCK) --group spark -c requirements-dev.txt -o requirements-spark.txt
 	$(LOCK) --group infra -o requirements-infra.txt
 
 clean: ## Remove what the other commands made
@@ -81,6 +85,11 @@ $(DEV_STAMP): requirements-dev.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(RUN_STAMP)
+
+# PySpark comes as source only: it is built with the setuptools that are here.
+$(SPARK_STAMP): requirements-spark.txt $(DEV_STAMP)
+	$(BIN)/python -m pip install --quiet --require-hashes --no-build-isolation --requirement requirements-spark.txt
+	@touch $@
 
 $(INFRA_STAMP): requirements-infra.txt package-lock.json
 	$(PYTHON) -m venv $(INFRA)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from segmentation import VERSION, snapshots_command
+from segmentation.errors import WrongUsageError
 from segmentation.personas import PERSONA_NAMES
 from segmentation.simulate import cli as simulate_command
 from segmentation.words import LANGUAGES
@@ -69,24 +70,23 @@ def _stage_arguments(add: Callable[[str, str], argparse.ArgumentParser]) -> None
         "--out", type=_path, required=True, metavar="DIR", help="folder of ingested events, made or added to"
     )
     one = add("features", "compute the 24 client columns from ingested events")
-    one.add_argument("--events", type=_path, required=True, metavar="DIR", help="folder of ingested events")
+    one.add_argument("--events", required=True, metavar="DIR", help="folder of ingested events")
     _as_of(one)
     _timezone(one)
-    one.add_argument(
-        "--engine", choices=("duckdb",), default="duckdb", help="what computes them (default: %(default)s)"
-    )
-    one.add_argument("--out", type=_path, required=True, metavar="FILE", help="Parquet file of clients to write")
+    _engine(one, "duckdb", "computes them")
+    one.add_argument("--out", required=True, metavar="FILE", help="Parquet file of clients to write")
     one = add("fit", "learn the model from a client table")
-    _clients(one)
+    one.add_argument("--clients", type=_path, required=True, metavar="FILE", help="what `features` wrote")
     _seed(one)
     one.add_argument("--out", type=_path, required=True, metavar="DIR", help="folder for the model and its metrics")
     one = add("assign", "give each client of a table a persona")
-    _clients(one)
-    _model(one)
-    one.add_argument("--out", type=_path, required=True, metavar="FILE", help="Parquet file of segments to write")
+    one.add_argument("--clients", required=True, metavar="FILE", help="what `features` wrote")
+    one.add_argument("--model", required=True, metavar="DIR", help="what `fit` wrote")
+    _engine(one, "local", "does it")
+    one.add_argument("--out", required=True, metavar="FILE", help="Parquet file of segments to write")
     one = add("publish", "publish assigned clients as a snapshot")
     one.add_argument("--segments", type=_path, required=True, metavar="FILE", help="what `assign` wrote")
-    _model(one)
+    one.add_argument("--model", required=True, metavar="DIR", help="what `fit` wrote")
     _store(one)
 
 
@@ -125,18 +125,28 @@ def _events(one: argparse.ArgumentParser, text: str) -> None:
     )
 
 
-def _path(text: str) -> Path:
+def local(text: str) -> Path:
+    """Return a path, which no URL is."""
     if "://" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} is no local path, and only those will do here")
+        raise WrongUsageError(f"{text!r} is no local path, and only those will do here.")
     return Path(text)
 
 
-def _clients(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--clients", type=_path, required=True, metavar="FILE", help="what `features` wrote")
+def _path(text: str) -> Path:
+    try:
+        return local(text)
+    except WrongUsageError as error:
+        raise argparse.ArgumentTypeError(str(error).rstrip(".")) from None
 
 
-def _model(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--model", type=_path, required=True, metavar="DIR", help="what `fit` wrote")
+def _engine(one: argparse.ArgumentParser, own: str, does: str) -> None:
+    one.add_argument(
+        "--engine",
+        choices=(own, "spark"),
+        default=own,
+        help=f"what {does}; spark takes URLs such as s3://bucket/folder, too, and writes a folder of Parquet files"
+        " (default: %(default)s)",
+    )
 
 
 def _as_of(one: argparse.ArgumentParser) -> None:

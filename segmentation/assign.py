@@ -17,6 +17,7 @@ from segmentation.lookup import SEGMENT_SCHEMA
 from segmentation.model.clusters import nearest
 from segmentation.model.files import Model
 from segmentation.model.inputs import matrix
+from segmentation.parts import parts
 from segmentation.personas import PERSONA_NAMES
 
 CHUNK_CLIENTS = 65_536
@@ -50,8 +51,9 @@ def assign_file(model: Model, clients: Path, out: Path) -> None:
 
 def _chunks(clients: Path) -> Iterator[pa.Table]:
     try:
-        with pq.ParquetFile(clients) as file:
-            for batch in file.iter_batches(CHUNK_CLIENTS, columns=SCHEMA.names):
-                yield pa.table(batch).cast(SCHEMA)
+        for part in parts(clients):
+            with pq.ParquetFile(part) as file:
+                for batch in file.iter_batches(CHUNK_CLIENTS, columns=SCHEMA.names):
+                    yield pa.table(batch).cast(SCHEMA)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise BadInputError(f"{clients.name} is no client table: {reason(error)}.") from error

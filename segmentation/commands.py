@@ -5,12 +5,21 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 
-from segmentation import audience, closing, pipeline, report_command, run_command, snapshots_command
+from segmentation import (
+    audience,
+    closing,
+    pipeline,
+    report_command,
+    run_command,
+    snapshots_command,
+    spark,
+    spark_stages,
+)
+from segmentation.arguments import local
 from segmentation.assign import assign_file
 from segmentation.catalog import verified
 from segmentation.delivery import delivered
@@ -20,6 +29,7 @@ from segmentation.fit import fit as fit_model
 from segmentation.ingest import ingest as ingest_files
 from segmentation.lookup import SEGMENT_SCHEMA
 from segmentation.model.files import dump, load
+from segmentation.parts import parts
 from segmentation.progress import reporter
 from segmentation.scratch import scratch
 from segmentation.simulate import cli as simulate_command
@@ -30,6 +40,7 @@ from segmentation.stage import write_json
 from segmentation.words import number
 
 METRICS = "metrics.json"
+MODEL_FILES = ("clusters.json", "tree.json")
 COUNTED = {"en": "Snapshot {}: {} clients as of {}.", "fr": "Instantané {} : {} clients au {}."}
 TRY = {"en": "Try", "fr": "À essayer"}
 
@@ -44,8 +55,12 @@ def ingest(args: argparse.Namespace) -> int:
 
 def features(args: argparse.Namespace) -> int:
     """Write the client table."""
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    rows = write_clients(args.events, args.as_of, args.out, args.timezone)
+    if args.engine == "spark":
+        rows = spark_stages.write_clients(spark.session(), args.events, args.as_of, args.out, args.timezone)
+    else:
+        events, out = local(args.events), local(args.out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        rows = write_clients(events, args.as_of, out, args.timezone)
     print(f"{number(rows, 'en')} clients: {args.out}")
     return 0
 
@@ -67,8 +82,14 @@ def fit(args: argparse.Namespace) -> int:
 
 def assign(args: argparse.Namespace) -> int:
     """Write the clients with their segments."""
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    assign_file(load(_model_files(args.model)), args.clients, args.out)
+    if args.engine == "spark":
+        session = spark.session()
+        model = spark.read_texts(session, args.model, MODEL_FILES) if "://" in args.model else _model_files(args.model)
+        spark_stages.assign_clients(session, load(model), args.clients, args.out)
+    else:
+        clients, out = local(args.clients), local(args.out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        assign_file(load(_model_files(args.model)), clients, out)
     print(f"Segments: {args.out}")
     return 0
 
@@ -80,7 +101,7 @@ def publish(args: argparse.Namespace) -> int:
     files = _model_files(args.model)
     try:
         metrics = json.loads(files.pop(METRICS))
-        segments = pq.read_table(args.segments, schema=SEGMENT_SCHEMA)
+        segments = pq.read_table(parts(args.segments), schema=SEGMENT_SCHEMA)
     except (OSError, ValueError) as error:
         raise BadInputError(
             f"{args.segments.name} holds no segments of this model; `segmentation assign` writes them."
@@ -119,11 +140,12 @@ def export(args: argparse.Namespace) -> int:
     return 0
 
 
-def _model_files(folder: Path) -> dict[str, bytes]:
+def _model_files(folder: str) -> dict[str, bytes]:
+    path = local(folder)
     try:
-        return {name: (folder / name).read_bytes() for name in ("clusters.json", "tree.json", METRICS)}
+        return {name: (path / name).read_bytes() for name in (*MODEL_FILES, METRICS)}
     except OSError as error:
-        raise BadInputError(f"{folder.name} holds no model; `segmentation fit` makes one.") from error
+        raise BadInputError(f"{path.name} holds no model; `segmentation fit` makes one.") from error
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +19,14 @@ from segmentation import events as event
 from segmentation.engine import quoted
 from segmentation.errors import BadInputError, MenagerieError
 from segmentation.ingest import account, is_ingested, is_unfinished, month_files
+from segmentation.parts import parts
 from segmentation.windows import Windows, utc_offsets, windows
 
 EVENTS = ibis.table(ibis.Schema.from_pyarrow(event.SCHEMA), name="events")
 """What the definition is written against; each engine puts its own events under the name."""
 
-_ORIGIN = b"menagerie"
+ORIGIN = b"menagerie"
+_SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
 
 MONEY_TOLERANCE = 1e-9
 """Relative; an average is one division away from the exact sum."""
@@ -51,21 +54,20 @@ def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", s
     """
     span = windows(as_of)
     offsets = utc_offsets(timezone, span.start, span.end)
-    files = _files(events, span.months)
-    origin = {"parameters": {"as_of": as_of.isoformat(), "timezone": timezone, "window_months": columns.WINDOW_MONTHS}}
-    origin["events"] = account(events).totals
+    found = files(events, span.months)
+    made_of = origin(events, as_of, timezone)
     try:
         with engine.connect(scratch or out.parent) as connection:
-            connection.execute(f"CREATE TEMP VIEW events AS FROM read_parquet([{', '.join(map(quoted, files))}])")
+            connection.execute(f"CREATE TEMP VIEW events AS FROM read_parquet([{', '.join(map(quoted, found))}])")
             *earlier, (_, query) = _queries(span, offsets).items()
             for name, step in earlier:
                 connection.execute(f"CREATE TEMP TABLE {name} AS {step}")
             draft = out.with_name(f".{out.name}.tmp")
             connection.execute(
                 f"COPY ({query} ORDER BY user_id) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd,"
-                f" KV_METADATA {{{_ORIGIN.decode()}: {quoted(json.dumps(origin))}}})"
+                f" KV_METADATA {{{ORIGIN.decode()}: {quoted(json.dumps(made_of))}}})"
             )
-            rows = _check(connection, draft, as_of)
+            rows = _checked(connection, draft, as_of)
             draft.replace(out)
     except (duckdb.Error, OSError) as error:
         if damaged := re.search(r"month=([\d-]{7})", str(error)):
@@ -75,12 +77,16 @@ def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", s
 
 
 def read_origin(path: Path) -> dict[str, Any]:
-    """Return what a client file was made of: `parameters`, and the account of the `events`."""
+    """Return what a client table was made of: `parameters`, and the account of the `events`."""
     try:
-        origin: dict[str, Any] = json.loads((pq.read_metadata(path).metadata or {})[_ORIGIN])
+        footer = pq.read_metadata(parts(path)[0]).metadata or {}
+        if _SPARK_SCHEMA in footer:  # Spark keeps what is noted with a column
+            footer = json.loads(footer[_SPARK_SCHEMA])["fields"][0]["metadata"]
+            footer = {name.encode(): text for name, text in footer.items()}
+        made_of: dict[str, Any] = json.loads(footer[ORIGIN])
     except (OSError, pa.ArrowException, KeyError, ValueError) as error:
         raise BadInputError(f"{path.name} is no client table; `segmentation features` makes one.") from error
-    return origin
+    return made_of
 
 
 def client_table(events: Path, as_of: date, timezone: str = "UTC") -> pa.Table:
@@ -91,9 +97,9 @@ def client_table(events: Path, as_of: date, timezone: str = "UTC") -> pa.Table:
 
 
 def read_clients(path: Path) -> pa.Table:
-    """Return a client file in memory, as `columns.SCHEMA`; raise BadInputError when it is none."""
+    """Return a client table in memory, as `columns.SCHEMA`; raise BadInputError when it is none."""
     try:
-        return pq.read_table(path, columns=list(columns.NAMES)).cast(columns.SCHEMA)
+        return pq.read_table(parts(path), columns=list(columns.NAMES)).cast(columns.SCHEMA)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise BadInputError(f"{path.name} is no client table: {engine.reason(error)}.") from error
 
@@ -103,7 +109,14 @@ def _queries(span: Windows, offsets: list[tuple[datetime, timedelta]]) -> dict[s
     return {name: ibis_duckdb.compile(step) for name, step in steps.items()}
 
 
-def _files(events: Path, months: list[str]) -> list[Path]:
+def origin(events: Path, as_of: date, timezone: str) -> dict[str, Any]:
+    """Return what a client table is made of, for its footer."""
+    parameters = {"as_of": as_of.isoformat(), "timezone": timezone, "window_months": columns.WINDOW_MONTHS}
+    return {"parameters": parameters, "events": account(events).totals}
+
+
+def files(events: Path, months: list[str]) -> list[Path]:
+    """Return the files of the months in an ingested folder; raise BadInputError when there are none, or not all."""
     if is_unfinished(events):
         raise BadInputError(f"An ingest into {events.name} was not finished; run it again, then go on.")
     if not is_ingested(events):
@@ -118,10 +131,8 @@ def _files(events: Path, months: list[str]) -> list[Path]:
     return files
 
 
-def _check(connection: duckdb.DuckDBPyConnection, path: Path, as_of: date) -> int:
-    table = f"read_parquet({quoted(path)})"
-    query = f"SELECT count(*), {', '.join(LAWS.values())} FROM {table}"  # noqa: S608 (our own laws and path)
-    rows, *kept = connection.execute(query).fetchone() or [0]
+def check(rows: int, kept: Sequence[bool], as_of: date) -> None:
+    """Refuse a client table without rows, or one that did not keep all of `LAWS`."""
     if not rows:
         raise BadInputError(
             f"Nobody bought anything in the {columns.LONGEST_WINDOW} months up to {as_of},"
@@ -130,4 +141,11 @@ def _check(connection: duckdb.DuckDBPyConnection, path: Path, as_of: date) -> in
     for law, holds in zip(LAWS, kept, strict=True):
         if not holds:
             raise MenagerieError(f"The client table breaks a law of its own: {law}.")
+
+
+def _checked(connection: duckdb.DuckDBPyConnection, path: Path, as_of: date) -> int:
+    table = f"read_parquet({quoted(path)})"
+    query = f"SELECT count(*), {', '.join(LAWS.values())} FROM {table}"  # noqa: S608 (our own laws and path)
+    rows, *kept = connection.execute(query).fetchone() or [0]
+    check(rows, kept, as_of)
     return int(rows)

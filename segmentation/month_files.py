@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from segmentation import events
 from segmentation.errors import BadInputError
 
-_ACCOUNT = b"menagerie"
+ACCOUNT = b"menagerie"
+"""Under which a file of events says in its footer what became of its sources' rows."""
 _ONCE = b"menagerie.once"
 _WORDS = ["event_type", "category_id", "category_code", "brand"]
 _USER_FACTOR = np.uint64(0x9E3779B97F4A7C15)
@@ -37,7 +38,7 @@ class Month:
 
 def footer(month: Month) -> dict[bytes, bytes]:
     """Return the account as Parquet metadata, so that data and account can never disagree."""
-    return {_ACCOUNT: json.dumps(asdict(month)).encode()}
+    return {ACCOUNT: json.dumps(asdict(month)).encode()}
 
 
 def read_account(path: Path) -> Month:
@@ -45,7 +46,7 @@ def read_account(path: Path) -> Month:
     if not path.exists():
         return Month({}, {}, {})
     try:
-        return Month(**json.loads((pq.read_metadata(path).metadata or {})[_ACCOUNT]))
+        return Month(**json.loads((pq.read_metadata(path).metadata or {})[ACCOUNT]))
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
         raise BadInputError(f"The events of {path.parent.name} are damaged; ingest into a new folder.") from error
 
