@@ -24,8 +24,8 @@ from segmentation.events import SCHEMA
 from segmentation.simulate import Shop
 from segmentation.simulate.catalogue import stock
 from segmentation.simulate.months import DAY_S, FIRST_DAY, MONTH_NAMES, MONTH_STARTS
-from segmentation.simulate.simulation import THREADS, tables
 from segmentation.simulate.sessions import Visits
+from segmentation.simulate.simulation import THREADS, tables
 from segmentation.simulate.visits import month_visits
 from segmentation.stage import Source, write_json
 
