@@ -60,7 +60,8 @@ def race(events: Path, names: Sequence[str], rounds: int, limits: Limits) -> dic
         if missing := CONTESTANTS[name].missing:
             result.verdict = f"left out: {' and '.join(missing)} not installed"
     with TemporaryDirectory(prefix="race-", dir=events) as scratch:
-        attempt("scan", events, Path(scratch) / "warm", limits)  # what the disk holds is in memory for all
+        with suppress(EndedError):  # so that what the disk holds is in memory for all
+            attempt("scan", events, Path(scratch) / "warm", limits)
         for _ in range(rounds):
             for name in (name for name in sorted(names, key=_ours_first) if not results[name].verdict):
                 _take_part(name, results[name], events, Path(scratch), limits)
@@ -70,28 +71,33 @@ def race(events: Path, names: Sequence[str], rounds: int, limits: Limits) -> dic
 def attempt(name: str, events: Path, out: Path, limits: Limits) -> tuple[float, float]:
     """Let a contestant do its work once; return its seconds and its peak memory in GB."""
     command = [sys.executable, "-m", "benchmarks.contestants", name, str(events), str(out)]
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True)
-    marks: dict[int, float] = {}
-    try:
-        while process.poll() is None:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as process:
+        try:
+            marks = _watch(process, limits)
+            said = process.communicate()[0].splitlines()
+        finally:
             for pid in _members(process.pid):
-                marks[pid] = max(marks.get(pid, 0), peak_gb(pid))
-            if (now := sum(peak_gb(pid, "VmRSS") for pid in marks)) > limits.memory_gb:
-                raise EndedError(f"killed at {now:.1f} GB")
-            if time.perf_counter() - began > limits.time_s:
-                raise EndedError(f"gave up after {limits.time_s:g} s")
-            time.sleep(LOOK_EVERY_S)
-        said = process.communicate()[0].splitlines()
-    finally:
-        for pid in _members(process.pid):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        process.wait()
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
     if process.returncode:
         raise EndedError(f"failed with code {process.returncode}")
     own = json.loads(said[-1])
     return own["seconds"], max(own["peak_gb"], sum(marks.values()))
+
+
+def _watch(process: subprocess.Popen[str], limits: Limits) -> dict[int, float]:
+    """Wait for a process; return the peak of each of its session, or raise EndedError when it goes too far."""
+    began = time.perf_counter()
+    marks: dict[int, float] = {}
+    while process.poll() is None:
+        members = _members(process.pid)
+        marks |= {pid: peak for pid in members if (peak := peak_gb(pid)) > marks.get(pid, 0)}
+        if (now := sum(peak_gb(pid, "VmRSS") for pid in members)) > limits.memory_gb:
+            raise EndedError(f"killed at {now:.1f} GB")
+        if time.perf_counter() - began > limits.time_s:
+            raise EndedError(f"gave up after {limits.time_s:g} s")
+        time.sleep(LOOK_EVERY_S)
+    return marks
 
 
 def _ours_first(name: str) -> bool:
@@ -112,6 +118,7 @@ def _take_part(name: str, result: Result, events: Path, scratch: Path, limits: L
         result.verdict = f"wrong: {'; '.join(wrong)}"
         _remove(out)
         return
+    print(f"{name}: {seconds:.2f} s, {peak:.2f} GB", flush=True)
     result.seconds.append(seconds)
     result.peaks_gb.append(peak)
 
