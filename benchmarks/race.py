@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -12,9 +11,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.contestants import CONTESTANTS, peak_gb
+from benchmarks.contestants import CONTESTANTS, cpu_s, peak_gb
 from benchmarks.equality import differences
 
 ROOT = Path(__file__).parent.parent
@@ -29,24 +29,34 @@ class Limits:
     time_s: float
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What one round took, without the start: seconds on the clock and of the processors, and the peak memory."""
+
+    seconds: float
+    cpu_s: float
+    peak_gb: float
+
+
 @dataclass
 class Result:
     """A contestant's rounds, or why it has none."""
 
-    seconds: list[float] = field(default_factory=list)
-    peaks_gb: list[float] = field(default_factory=list)
+    rounds: list[Taken] = field(default_factory=list)
     verdict: str = ""
 
     @property
     def summary(self) -> dict[str, float | str]:
-        """Return medians, or the verdict."""
+        """Return the fastest round's seconds and the medians of all, or the verdict."""
         if self.verdict:
             return {"verdict": self.verdict}
-        return {
-            "seconds": round(statistics.median(self.seconds), 3),
-            "fastest": round(min(self.seconds), 3),
-            "peak_gb": round(statistics.median(self.peaks_gb), 3),
+        figures = {
+            "seconds": min(taken.seconds for taken in self.rounds),
+            "median": median(taken.seconds for taken in self.rounds),
+            "cpu_s": median(taken.cpu_s for taken in self.rounds),
+            "peak_gb": median(taken.peak_gb for taken in self.rounds),
         }
+        return {name: round(figure, 3) for name, figure in figures.items()}
 
 
 class EndedError(Exception):
@@ -68,12 +78,12 @@ def race(events: Path, names: Sequence[str], rounds: int, limits: Limits) -> dic
     return results
 
 
-def attempt(name: str, events: Path, out: Path, limits: Limits) -> tuple[float, float]:
-    """Let a contestant do its work once; return its seconds and its peak memory in GB."""
+def attempt(name: str, events: Path, out: Path, limits: Limits) -> Taken:
+    """Let a contestant do its work once."""
     command = [sys.executable, "-m", "benchmarks.contestants", name, str(events), str(out)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as process:
         try:
-            marks = _watch(process, limits)
+            peaks, cpu = _watch(process, limits)
             said = process.communicate()[0].splitlines()
         finally:
             for pid in _members(process.pid):
@@ -81,23 +91,29 @@ def attempt(name: str, events: Path, out: Path, limits: Limits) -> tuple[float, 
                     os.kill(pid, signal.SIGKILL)
     if process.returncode:
         raise EndedError(f"failed with code {process.returncode}")
-    own = json.loads(said[-1])
-    return own["seconds"], max(own["peak_gb"], sum(marks.values()))
+    own = Taken(**json.loads(said[-1]))
+    others = sum(seconds for pid, seconds in cpu.items() if pid != process.pid)
+    return Taken(own.seconds, own.cpu_s + others, max(own.peak_gb, sum(peaks.values())))
 
 
-def _watch(process: subprocess.Popen[str], limits: Limits) -> dict[int, float]:
-    """Wait for a process; return the peak of each of its session, or raise EndedError when it goes too far."""
+def _watch(process: subprocess.Popen[str], limits: Limits) -> tuple[dict[int, float], dict[int, float]]:
+    """Wait for a process; return peak memory and processor time of each in its session.
+
+    Raises EndedError when it goes beyond a limit.
+    """
     began = time.perf_counter()
-    marks: dict[int, float] = {}
+    peaks: dict[int, float] = {}
+    cpu: dict[int, float] = {}
     while process.poll() is None:
         members = _members(process.pid)
-        marks |= {pid: peak for pid in members if (peak := peak_gb(pid)) > marks.get(pid, 0)}
+        peaks |= {pid: peak for pid in members if (peak := peak_gb(pid))}
+        cpu |= {pid: seconds for pid in members if (seconds := cpu_s(pid))}
         if (now := sum(peak_gb(pid, "VmRSS") for pid in members)) > limits.memory_gb:
             raise EndedError(f"killed at {now:.1f} GB")
         if time.perf_counter() - began > limits.time_s:
             raise EndedError(f"gave up after {limits.time_s:g} s")
         time.sleep(LOOK_EVERY_S)
-    return marks
+    return peaks, cpu
 
 
 def _ours_first(name: str) -> bool:
@@ -108,19 +124,18 @@ def _take_part(name: str, result: Result, events: Path, scratch: Path, limits: L
     out = scratch / name
     _remove(out)
     try:
-        seconds, peak = attempt(name, events, out, limits)
+        taken = attempt(name, events, out, limits)
     except EndedError as reason:
         result.verdict = str(reason)
         _remove(out)
         return
     reference = next((path for other in ("ours", *CONTESTANTS) if (path := scratch / other).exists()), out)
-    if name != "scan" and not result.seconds and (wrong := differences(reference, out)):
+    if name != "scan" and not result.rounds and (wrong := differences(reference, out)):
         result.verdict = f"wrong: {'; '.join(wrong)}"
         _remove(out)
         return
-    print(f"{name}: {seconds:.2f} s, {peak:.2f} GB", flush=True)
-    result.seconds.append(seconds)
-    result.peaks_gb.append(peak)
+    print(f"{name}: {taken.seconds:.2f} s, {taken.cpu_s:.2f} s of CPU, {taken.peak_gb:.2f} GB", flush=True)
+    result.rounds.append(taken)
 
 
 def _remove(out: Path) -> None:
