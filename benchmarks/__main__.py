@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import features, report, run, service
+from benchmarks import report, run, scale, service
 
 if __name__ == "__main__":
-    sys.exit(max([features.main(), run.main(), service.main(), report.main()]))
+    sys.exit(max([scale.main(), run.main(), service.main(), report.main()]))

@@ -21,8 +21,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from sklearn.metrics import adjusted_rand_score
 
+from benchmarks import shop
 from benchmarks.bars import at_least, at_most
-from benchmarks.features import CLIENTS
 
 ROOT = Path(__file__).parent.parent
 AS_OF = "2020-04-30"
@@ -41,7 +41,9 @@ def segmentation(*arguments: str) -> float:
 
 def simulation(folder: Path) -> bool:
     out = folder / "large"
-    seconds = segmentation("simulate", str(out), "--clients", str(CLIENTS), "--seed", "1", "--format", "parquet")
+    seconds = segmentation(
+        "simulate", str(out), "--clients", str(shop.clients_for(20_000_000)), "--seed", "1", "--format", "parquet"
+    )
     events = sum(pq.read_metadata(file).num_rows for file in out.glob("*.parquet"))
     return at_least(f"Simulate {events:,} events to Parquet in {seconds:.1f} s", events / seconds, 1e6, " events/s")
 

@@ -65,13 +65,13 @@ def _write_month(visits: Visits, catalogue: Catalogue, shop: Shop, path: Path, p
     rows = 0
     schema = as_table(expand(visits.take(slice(0)), catalogue, shop.seed), catalogue).schema
     with month_file(path, schema, truncated=path.name.startswith(MONTH_NAMES[-1])) as file:
-        for table in _tables(visits, catalogue, shop.seed, pool):
+        for table in tables(visits, catalogue, shop.seed, pool):
             file.write(table)
             rows += len(table)
     return rows
 
 
-def _tables(visits: Visits, catalogue: Catalogue, seed: int, pool: ThreadPoolExecutor) -> Iterator[pa.Table]:
+def tables(visits: Visits, catalogue: Catalogue, seed: int, pool: ThreadPoolExecutor) -> Iterator[pa.Table]:
     """Build the chunks' tables ahead of their writing, `THREADS` at a time."""
 
     def build(chunk: Visits) -> pa.Table:
