@@ -69,7 +69,7 @@ def spark() -> Work:
         .getOrCreate()
     )
     clients = import_module("benchmarks.spark_yardstick").clients
-    return lambda events, as_of, out: clients(session, str(events / "events"), as_of).write.parquet(str(out))
+    return lambda events, as_of, out: clients(session, str(events), as_of).write.parquet(str(out))
 
 
 def _glob(events: Path) -> Path:

@@ -21,6 +21,7 @@ import pyarrow as pa
 from segmentation import engine, ingest, merge
 from segmentation.engine import quoted
 from segmentation.events import SCHEMA
+from segmentation.month_files import Month
 from segmentation.simulate import Shop
 from segmentation.simulate.catalogue import stock
 from segmentation.simulate.months import DAY_S, FIRST_DAY, MONTH_NAMES, MONTH_STARTS
@@ -53,7 +54,7 @@ def make(shop: Shop, folder: Path) -> None:
             visits = month_visits(shop, month, pool)
             sha256 = hashlib.sha256(f"{shop} {name}".encode()).hexdigest()
             days = _days(visits)
-            account = merge.Month(kept={sha256: sum(days.values())}, dropped={sha256: 0}, days=days)
+            account = Month(kept={sha256: sum(days.values())}, dropped={sha256: 0}, days=days)
             path = folder / "events" / f"month={MONTH_STARTS[month]:%Y-%m}" / merge.FILE_NAME
             _write(connection, map(_once, tables(visits, catalogue, shop.seed, pool)), path, account)
             sources.append(Source(f"{name}.parquet", sha256, sum(days.values()), {}))
@@ -74,7 +75,7 @@ def _once(table: pa.Table) -> pa.Table:
     return table.filter(pa.array(fresh))
 
 
-def _write(connection: duckdb.DuckDBPyConnection, rows: Iterator[pa.Table], path: Path, account: merge.Month) -> None:
+def _write(connection: duckdb.DuckDBPyConnection, rows: Iterator[pa.Table], path: Path, account: Month) -> None:
     """Write a month's file by the same engine and with the same settings as `merge`."""
     path.parent.mkdir(parents=True)
     first = next(rows)
