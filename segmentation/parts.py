@@ -6,6 +6,7 @@ from segmentation.errors import BadInputError
 
 WHOLE = "_SUCCESS"
 """What Spark puts into a folder once all parts are there."""
+NOT_WHOLE = "{} is no table, or not all of it is there; have it written again."
 
 
 def parts(table: Path) -> list[Path]:
@@ -14,5 +15,5 @@ def parts(table: Path) -> list[Path]:
         return [table]
     found = sorted(table.glob("part-*.parquet"))
     if not found or not (table / WHOLE).exists():
-        raise BadInputError(f"{table.name} is no table, or not all of it is there; have it written again.")
+        raise BadInputError(NOT_WHOLE.format(table.name))
     return found

@@ -21,10 +21,11 @@ from ibis.expr.operations import Hash
 
 from segmentation import events as event
 from segmentation.engine import reason
-from segmentation.errors import MenagerieError, WrongUsageError
+from segmentation.errors import BadInputError, MenagerieError, WrongUsageError
 from segmentation.ingest import LEDGER, STAGED
 from segmentation.merge import FILE_NAME
 from segmentation.month_files import ACCOUNT
+from segmentation.parts import NOT_WHOLE, WHOLE
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -87,18 +88,27 @@ def told(what: str) -> Iterator[None]:
     pyspark, py4j = import_module("pyspark.errors"), import_module("py4j.protocol")
     try:
         yield
-    except (pyspark.PySparkException, py4j.Py4JError, OSError) as error:
-        if not isinstance(error, OSError):
-            thrown = getattr(error, "java_exception", None)
-            told = str(thrown.toString() if thrown else error)
-            error = OSError(re.sub(r"\b\w+:/\S*/", "", told))  # URLs, which `reason` leaves
+    except OSError as error:
         raise MenagerieError(f"{what} stopped: {reason(error)}.") from error
+    except (pyspark.PySparkException, py4j.Py4JError) as error:
+        thrown = getattr(error, "java_exception", None)
+        said = re.sub(r"\b\w+:/\S*/", "", str(thrown.toString() if thrown else error))  # URLs, which `reason` leaves
+        fault = BadInputError if isinstance(error, pyspark.AnalysisException) else MenagerieError
+        raise fault(f"{what} stopped: {reason(OSError(said))}.") from error
 
 
 def names_in(spark: "SparkSession", folder: str) -> list[str]:
     """Return what is in a folder, its own name if it is a file, and nothing if it is not there."""
     path, system = _path(spark, folder)
     return [status.getPath().getName() for status in system.listStatus(path)] if system.exists(path) else []
+
+
+def read(spark: "SparkSession", table: str) -> "DataFrame":
+    """Open a table: a file, or a folder that Spark wrote to the end; raise BadInputError for any other."""
+    name = _name(table)
+    if names_in(spark, table) != [name] and WHOLE not in names_in(spark, table):
+        raise BadInputError(NOT_WHOLE.format(name))
+    return spark.read.parquet(table)
 
 
 def read_texts(spark: "SparkSession", folder: str, names: Sequence[str]) -> dict[str, bytes]:
@@ -111,7 +121,7 @@ def write(table: "DataFrame", out: str) -> None:
     """Write a table into the folder `out`, its parts in the order of `user_id`; one that Spark wrote before goes."""
     spark = table.sparkSession
     if any(not name.startswith(("part-", "_", ".")) for name in names_in(spark, out)):
-        raise WrongUsageError(_IN_THE_WAY.format(out.rstrip("/").rpartition("/")[2]))
+        raise WrongUsageError(_IN_THE_WAY.format(_name(out)))
     table.write.mode("overwrite").parquet(out)
 
 
@@ -138,6 +148,10 @@ def _footer(spark: "SparkSession", file: str) -> str | None:
     finally:
         reader.close()
     return found
+
+
+def _name(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
 
 
 def _path(spark: "SparkSession", url: str) -> tuple[Any, Any]:

@@ -61,7 +61,7 @@ def assign_clients(session: "SparkSession", model: Model, clients: str, out: str
 
     with spark.told("Giving each client a persona on Spark"):
         # Spark reads the largest file first, so that the order of the table must be made anew.
-        table = session.read.parquet(clients).select(*NAMES).orderBy("user_id")
+        table = spark.read(session, clients).select(*NAMES).orderBy("user_id")
         types = import_module("pyspark.sql.pandas.types")
         spark.write(table.mapInArrow(segments, types.from_arrow_schema(SEGMENT_SCHEMA, prefer_timestamp_ntz=True)), out)
 
