@@ -81,7 +81,7 @@ def ingest(sources: Sequence[Path], out: Path, reporter: Reporter = SILENT) -> I
     paths = raw.find(sources)
     try:
         with workspace(out, reporter) as scratch, engine.connect(scratch) as connection:
-            return _ingest(connection, paths, out, reporter)
+            return _ingest(connection, paths, out, scratch, reporter)
     except (duckdb.Error, OSError) as error:
         raise MenagerieError(f"Ingesting stopped: {engine.reason(error)}.") from error
 
@@ -128,7 +128,9 @@ def account(folder: Path) -> Ingested:
     return _account([(source.name, sha256) for sha256, source in ledger.items()], ledger, folder)
 
 
-def _ingest(connection: duckdb.DuckDBPyConnection, paths: list[Path], out: Path, reporter: Reporter) -> Ingested:
+def _ingest(
+    connection: duckdb.DuckDBPyConnection, paths: list[Path], out: Path, scratch: Path, reporter: Reporter
+) -> Ingested:
     ledger = read_ledger(out)
     with ThreadPoolExecutor(engine.threads()) as pool:
         named = list(zip(paths, pool.map(digest, paths), strict=True))
@@ -139,7 +141,7 @@ def _ingest(connection: duckdb.DuckDBPyConnection, paths: list[Path], out: Path,
     if fresh:
         name = f"{len(fresh)} files" if len(fresh) > 1 else next(iter(fresh.values())).name
         with reporter.step(f"Reading {name}") as step:
-            ledger |= _stage(connection, fresh, out, step)
+            ledger |= _stage(fresh, out, scratch, step)
     if not any(source.rows_typed for source in ledger.values()):
         raise BadInputError("There is no event in the files given: every row was rejected, or there was none.")
     arriving = list(unfinished | fresh)
@@ -148,9 +150,7 @@ def _ingest(connection: duckdb.DuckDBPyConnection, paths: list[Path], out: Path,
     return _account([(path.name, sha256) for path, sha256 in named], ledger, out)
 
 
-def _stage(
-    connection: duckdb.DuckDBPyConnection, fresh: Mapping[str, Path], out: Path, step: Step
-) -> dict[str, Source]:
+def _stage(fresh: Mapping[str, Path], out: Path, scratch: Path, step: Step) -> dict[str, Source]:
     """Read files, as many at once as there are processors; when one cannot be read, the others stop as well."""
     stopped = Event()
 
@@ -165,9 +165,10 @@ def _stage(
         if stopped.is_set():
             raise _StoppedError
         try:
-            with connection.cursor() as own:
-                clean.prepare(own)
-                return stage(own, path, sha256, _staged(out, sha256), Watched())
+            # Of its own, since a thread whose start was interrupted may outlive the run's connection for a moment.
+            with engine.connect(scratch) as connection:
+                clean.prepare(connection)
+                return stage(connection, path, sha256, _staged(out, sha256), Watched())
         except BaseException:
             stopped.set()
             raise
@@ -175,8 +176,8 @@ def _stage(
     # The largest first, so that all end about together.
     items = sorted(fresh.items(), key=lambda item: -item[1].stat().st_size)
     with ThreadPoolExecutor(engine.threads()) as pool:
-        under_way = [pool.submit(read, item) for item in items]
         try:
+            under_way = [pool.submit(read, item) for item in items]
             wait(under_way, return_when=FIRST_EXCEPTION)
         finally:
             stopped.set()
