@@ -18,7 +18,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from segmentation import engine, ingest, merge
+from segmentation import engine, ingest
 from segmentation.engine import quoted
 from segmentation.events import SCHEMA
 from segmentation.month_files import Month
@@ -55,7 +55,7 @@ def make(shop: Shop, folder: Path) -> None:
             sha256 = hashlib.sha256(f"{shop} {name}".encode()).hexdigest()
             days = _days(visits)
             account = Month(kept={sha256: sum(days.values())}, dropped={sha256: 0}, days=days)
-            path = folder / "events" / f"month={MONTH_STARTS[month]:%Y-%m}" / merge.FILE_NAME
+            path = folder / "events" / f"month={MONTH_STARTS[month]:%Y-%m}" / "events.parquet"
             _write(connection, map(_once, tables(visits, catalogue, shop.seed, pool)), path, account)
             sources.append(Source(f"{name}.parquet", sha256, sum(days.values()), {}))
     write_json(folder / ingest.LEDGER, {"sources": [asdict(source) for source in sources]})

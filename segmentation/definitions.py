@@ -1,49 +1,94 @@
 """Events to clients: the 24 columns, defined once as Ibis expressions that any of its engines can run.
 
-Each function is one part of the definition in docs/features.md. Sums of money are decimal, so that no
-order of rows changes a cent; a session lies in a window when its last event does, so that one pass over
-(client, session) serves all nested windows.
+Each function is one part of the definition in docs/features.md. Events are first summed up (`rollups`), a month
+file at a time and once for all as-of dates; all the rest (`steps`) reads the sums. Sums of money are decimal, so that
+no order of rows changes a cent; a session lies in a window when its last event does, so that one pass over (client,
+session) serves all nested windows.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from functools import reduce
-from operator import and_
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import ibis
 from ibis import Table, Value
 
+from segmentation import events as event
 from segmentation.columns import DAY_TIMES, LONGEST_WINDOW, NAMES, WEEKDAYS, WINDOW_MONTHS
-from segmentation.windows import Windows
+from segmentation.windows import SLOT, Windows
 
 HOURS = {"morning": (5, 11), "afternoon": (12, 17), "evening": (18, 23), "night": (0, 4)}
 """The first and the last hour of each part of the day, on the shop's clock."""
 
+EVENTS = ibis.table(ibis.Schema.from_pyarrow(event.SCHEMA), name="events")
+"""What the definition is written against; each engine puts its own events under the name."""
 
-def steps(events: Table, windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> dict[str, Table]:
-    """Return the steps to the client table, by name: each is to be stored before the next, which reads it by name.
+_FIRST_MONDAY = datetime.combine(date.min, time())
+_SECONDS_BEFORE_1970 = (date(1970, 1, 1) - date.min) // timedelta(seconds=1)
+_SLOTS_AN_HOUR = timedelta(hours=1) // SLOT
+_SLOTS_A_DAY = timedelta(days=1) // SLOT
 
-    The last step, `clients`, has a row for each user with a purchase in the longest window. `events` has the
-    columns of `segmentation.events.SCHEMA`; `offsets` are the shop's from UTC, each with the instant up to which
-    it holds (`windows.utc_offsets`).
+
+def rollups(events: Table = EVENTS) -> dict[str, Table]:
+    """Return what is kept of events for the steps: `purchases` as they are, and `visits`.
+
+    Those of several files together serve as those of all their events do: rows only add up.
     """
-    inside = (events.event_time >= windows.start) & (events.event_time < windows.end)
-    bought = events.filter(inside & (events.event_type == "purchase")).select(
+    return {"visits": visits(events), "purchases": purchases(events)}
+
+
+def visits(events: Table) -> Table:
+    """Sum up events by user, session and slot, a quarter of an hour; events without a session have one of their own.
+
+    A slot is inside a window or out of it, and in one hour of one day on any shop's clock, as its events are. It is
+    told by its number since 0001-01-01, a Monday.
+    """
+    # Whole seconds, since engines count them as floats, which would round the last microsecond of a slot up.
+    since = events.event_time.truncate("s").epoch_seconds() + _SECONDS_BEFORE_1970
+    slotted = events.select(
+        "user_id",
+        "event_type",
+        # 64 bits tell one user's sessions apart as well as 36 characters do, in a fifth of the memory.
+        session=events.user_session.notnull().ifelse(events.user_session.hash(), ibis.null("int64")),
+        slot=(since // (SLOT // timedelta(seconds=1))).cast("int32"),
+    )
+    return slotted.group_by("user_id", "session", "slot").aggregate(
+        views=slotted.count(where=slotted.event_type == "view"),
+        carts=slotted.count(where=slotted.event_type == "cart"),
+        events=slotted.count(),
+    )
+
+
+def purchases(events: Table) -> Table:
+    """Return what is needed of each item bought."""
+    return events.filter(events.event_type == "purchase").select(
         "user_id", "event_time", "price", "brand", "category_code"
     )
+
+
+def steps(windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> dict[str, Table]:
+    """Return the steps from the rollups to the client table, by name.
+
+    Each is to be there before the next, which reads it by name, as the first ones read the rollups. The last,
+    `clients`, has a row for each user with a purchase in the longest window. `offsets` are the shop's from UTC, each
+    with the instant up to which it holds (`windows.utc_offsets`).
+    """
+    summed_up = {name: _stored(table, name) for name, table in rollups().items()}
+    items, visited = summed_up["purchases"], summed_up["visits"]
+    bought = items.filter((items.event_time >= windows.start) & (items.event_time < windows.end))
     stored_bought = _stored(bought, "bought")
-    # Most users never buy, and their events are most of all: what is not a buyer's goes first.
-    kept = events.filter(inside).semi_join(stored_bought, "user_id")
-    # The events are read twice rather than stored in between: reading is cheap, and storing takes memory.
-    parts = {"activity": activity(kept, windows, offsets), "sessions": sessions(kept, windows)}
+    # Most users never buy, and their visits are most of all: what is not a buyer's goes first.
+    inside = (visited.slot >= _slot(windows.start)) & (visited.slot < _slot(windows.end))
+    kept = visited.filter(inside).semi_join(stored_bought, "user_id")
+    stored_kept = _stored(kept, "kept")
+    parts = {"activity": activity(stored_kept, windows, offsets), "sessions": sessions(stored_kept, windows)}
     stored_parts = [_stored(part, name) for name, part in parts.items()]
-    return {"bought": bought, **parts, "clients": clients(stored_bought, stored_parts, windows)}
+    return {"bought": bought, "kept": kept, **parts, "clients": clients(stored_bought, stored_parts, windows)}
 
 
 def clients(bought: Table, behaviour: Sequence[Table], windows: Windows) -> Table:
     """Return the client table from its clients' purchases and from what is told of all that they did."""
-    table = purchases(bought, windows)
+    table = money(bought, windows)
     for part in (
         *behaviour,
         preferred(bought, "brand", "preferred_brand"),
@@ -52,47 +97,49 @@ def clients(bought: Table, behaviour: Sequence[Table], windows: Windows) -> Tabl
         table = table.left_join(part, "user_id").select(*table.columns, *(c for c in part.columns if c != "user_id"))
     return table.mutate(
         cart_abandonments=ibis.greatest(table.number_of_carts_7m - table.count_products_7m, 0),
-        **{name: table[name].fill_null(0) for name in _window_names("number_of_sessions").values()},
+        **{f"number_of_sessions_{n}m": table[f"number_of_sessions_{n}m"].fill_null(0) for n in WINDOW_MONTHS},
     ).select(*NAMES)
 
 
-def activity(events: Table, windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> Table:
+def activity(visits: Table, windows: Windows, offsets: Sequence[tuple[datetime, timedelta]]) -> Table:
     """Return views and carts by window, and the part of the day and the weekday with most events."""
-    local_time = _local(events.event_time, offsets)
-    timed = events.mutate(hour=local_time.hour(), weekday=local_time.day_of_week.index())
-    counted = timed.group_by("user_id").aggregate(
-        **_counts(timed, timed.event_type == "view", "number_of_views", windows),
-        **_counts(timed, timed.event_type == "cart", "number_of_carts", windows),
-        **{name: timed.count(where=timed.hour.between(*hours)) for name, hours in HOURS.items()},
-        **{name: timed.count(where=timed.weekday == i) for i, name in enumerate(WEEKDAYS)},
+    local, starts = _local(visits.slot, offsets), _slots(windows.starts)
+    timed = visits.mutate(hour=local // _SLOTS_AN_HOUR % 24, weekday=local // _SLOTS_A_DAY % 7)
+    summed = timed.group_by("user_id").aggregate(
+        **{name: _sum(timed.views, recent) for name, recent in _windowed("number_of_views", timed.slot, starts)},
+        **{name: _sum(timed.carts, recent) for name, recent in _windowed("number_of_carts", timed.slot, starts)},
+        **{name: _sum(timed.events, timed.hour.between(*hours)) for name, hours in HOURS.items()},
+        **{name: _sum(timed.events, timed.weekday == i) for i, name in enumerate(WEEKDAYS)},
     )
-    return counted.mutate(most_active_time=_most(counted, DAY_TIMES), most_active_day=_most(counted, WEEKDAYS)).drop(
+    return summed.mutate(most_active_time=_most(summed, DAY_TIMES), most_active_day=_most(summed, WEEKDAYS)).drop(
         *DAY_TIMES, *WEEKDAYS
     )
 
 
-def sessions(events: Table, windows: Windows) -> Table:
+def sessions(visits: Table, windows: Windows) -> Table:
     """Return the sessions by window; events without a session count in none."""
-    known = events.filter(events.user_session.notnull())
-    # 64 bits tell one user's sessions apart as well as 36 characters do, in a fifth of the memory.
-    hashed = known.select("user_id", "event_time", session=known.user_session.hash())
-    each = hashed.group_by("user_id", "session").aggregate(last_event=hashed.event_time.max())
+    known = visits.filter(visits.session.notnull())
+    each = known.group_by("user_id", "session").aggregate(last_slot=known.slot.max())
     return each.group_by("user_id").aggregate(
         **{
-            name: each.count(where=_since(each.last_event, months, windows))
-            for months, name in _window_names("number_of_sessions").items()
+            name: each.count(where=recent)
+            for name, recent in _windowed("number_of_sessions", each.last_slot, _slots(windows.starts))
         }
     )
 
 
-def purchases(bought: Table, windows: Windows) -> Table:
+def money(bought: Table, windows: Windows) -> Table:
     """Return items, average prices, total value, and the last purchase with its age in days."""
     last_day = windows.end - timedelta(days=1)
-    items = _counts(bought, None, "count_products", windows)
-    money = {months: bought.price.sum(where=_since(bought.event_time, months, windows)) for months in WINDOW_MONTHS}
     summed = bought.group_by("user_id").aggregate(
-        **items,
-        **{f"value_{months}m": value for months, value in money.items()},
+        **{
+            name: bought.count(where=recent)
+            for name, recent in _windowed("count_products", bought.event_time, windows.starts)
+        },
+        **{
+            name: bought.price.sum(where=recent)
+            for name, recent in _windowed("value", bought.event_time, windows.starts)
+        },
         last_purchase=bought.event_time.max(),
     )
     return summed.mutate(
@@ -120,39 +167,34 @@ def preferred(bought: Table, column: str, name: str) -> Table:
     return ranked.filter(ranked.place == 0).select("user_id", **{name: column})
 
 
-def _window_names(prefix: str) -> dict[int, str]:
-    return {months: f"{prefix}_{months}m" for months in WINDOW_MONTHS}
-
-
 def _stored(step: Table, name: str) -> Table:
     return ibis.table(step.schema(), name=name)
 
 
-def _counts(events: Table, kind: Value | None, prefix: str, windows: Windows) -> Mapping[str, Value]:
-    return {
-        name: events.count(where=_all(kind, _since(events.event_time, months, windows)))
-        for months, name in _window_names(prefix).items()
-    }
+def _windowed(prefix: str, instant: Value, starts: Mapping[int, Any]) -> Iterator[tuple[str, Value | None]]:
+    """Yield each window's name and what tells an instant in it; None for the longest, which holds all of a step's."""
+    for months in WINDOW_MONTHS:
+        yield f"{prefix}_{months}m", None if months == LONGEST_WINDOW else instant >= starts[months]
 
 
-def _since(instant: Value, months: int, windows: Windows) -> Value | None:
-    """Tell whether an instant is in a window; None for the longest, in which all of a stored step's events are."""
-    return None if months == LONGEST_WINDOW else instant >= windows.starts[months]
+def _sum(number: Value, where: Value | None) -> Value:
+    """Sum up whole numbers; as floats, which hold them exactly up to 2^53 and which engines add up fastest."""
+    given = number if where is None else where.ifelse(number, 0)
+    return given.cast("float64").sum().cast("int64")
 
 
-def _all(*conditions: Value | None) -> Value | None:
-    given = [condition for condition in conditions if condition is not None]
-    return reduce(and_, given) if given else None
+def _slots(instants: Mapping[int, datetime]) -> dict[int, int]:
+    return {months: _slot(instant) for months, instant in instants.items()}
 
 
-def _local(instant: Value, offsets: Sequence[tuple[datetime, timedelta]]) -> Value:
-    """Shift an instant to the shop's clock."""
-    if not any(shift for _, shift in offsets):
-        return instant
-    *earlier, (_, last) = [(until, ibis.interval(seconds=int(shift.total_seconds()))) for until, shift in offsets]
-    if not earlier:
-        return instant + last
-    return ibis.cases(*((instant < until, instant + shift) for until, shift in earlier), else_=instant + last)
+def _slot(instant: datetime) -> int:
+    return (instant - _FIRST_MONDAY) // SLOT
+
+
+def _local(slot: Value, offsets: Sequence[tuple[datetime, timedelta]]) -> Value:
+    """Shift a slot to the shop's clock."""
+    *earlier, (_, last) = [(_slot(until), slot + shift // SLOT) for until, shift in offsets]
+    return ibis.cases(*((slot < until, shifted) for until, shifted in earlier), else_=last) if earlier else last
 
 
 def _most(table: Table, names: Sequence[str]) -> Any:

@@ -1,7 +1,6 @@
 """Run the feature definition on an engine, and check the result by its laws before anyone uses it."""
 
 import json
-import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -9,21 +8,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
-import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis import duckdb as ibis_duckdb
 
-from segmentation import columns, definitions, engine
-from segmentation import events as event
+from segmentation import columns, definitions, engine, rollups
 from segmentation.engine import quoted
 from segmentation.errors import BadInputError, MenagerieError
 from segmentation.ingest import account, is_ingested, is_unfinished, month_files
 from segmentation.parts import parts
 from segmentation.windows import Windows, utc_offsets, windows
-
-EVENTS = ibis.table(ibis.Schema.from_pyarrow(event.SCHEMA), name="events")
-"""What the definition is written against; each engine puts its own events under the name."""
 
 ORIGIN = b"menagerie"
 _SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
@@ -58,10 +52,13 @@ def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", s
     made_of = origin(events, as_of, timezone)
     try:
         with engine.connect(scratch or out.parent) as connection:
-            connection.execute(f"CREATE TEMP VIEW events AS FROM read_parquet([{', '.join(map(quoted, found))}])")
+            for name, paths in rollups.ensure(connection, found).items():
+                connection.execute(f"CREATE TEMP VIEW {name} AS FROM read_parquet([{', '.join(map(quoted, paths))}])")
             *earlier, (_, query) = _queries(span, offsets).items()
             for name, step in earlier:
-                connection.execute(f"CREATE TEMP TABLE {name} AS {step}")
+                # The buyers' visits are read twice rather than stored: reading is cheap, and storing takes memory.
+                kind = "VIEW" if name == "kept" else "TABLE"
+                connection.execute(f"CREATE TEMP {kind} {name} AS {step}")
             draft = out.with_name(f".{out.name}.tmp")
             connection.execute(
                 f"COPY ({query} ORDER BY user_id) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd,"
@@ -70,8 +67,9 @@ def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", s
             rows = _checked(connection, draft, as_of)
             draft.replace(out)
     except (duckdb.Error, OSError) as error:
-        if damaged := re.search(r"month=([\d-]{7})", str(error)):
-            raise BadInputError(f"The events of {damaged[1]} are damaged; ingest into a new folder.") from error
+        is_about_data = isinstance(error, duckdb.Error) and not isinstance(error, duckdb.OperationalError)
+        if is_about_data and (month := rollups.damaged_month(found)):
+            raise BadInputError(f"The events of {month} are damaged; ingest into a new folder.") from error
         raise MenagerieError(f"Building the client table stopped: {engine.reason(error)}.") from error
     return rows
 
@@ -105,7 +103,7 @@ def read_clients(path: Path) -> pa.Table:
 
 
 def _queries(span: Windows, offsets: list[tuple[datetime, timedelta]]) -> dict[str, str]:
-    steps = definitions.steps(EVENTS, span, offsets)
+    steps = definitions.steps(span, offsets)
     return {name: ibis_duckdb.compile(step) for name, step in steps.items()}
 
 
@@ -122,7 +120,7 @@ def files(events: Path, months: list[str]) -> list[Path]:
     if not is_ingested(events):
         raise BadInputError(f"{events.name} is no folder of ingested events; make one with `segmentation ingest`.")
     available = month_files(events)
-    files = [available[month] for month in months if month in available]
+    files = [path for month in months for path in available.get(month, [])]
     if not files:
         raise BadInputError(
             f"There are no events from {months[0]} to {months[-1]};"

@@ -1,4 +1,4 @@
-"""Raw files to typed events: `events/month=YYYY-MM/`, `rejects/`, and an account of every row.
+"""Raw files to typed events: `events/month=YYYY-MM/`, `rollup/`, `rejects/`, and an account of every row.
 
 Ingesting goes file by file, several at once, then month by month, and each of these steps is kept when it is
 done: a run that was killed goes on where it stopped, and a file that was ingested before changes nothing.
@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from segmentation import clean, engine, merge, raw
+from segmentation import clean, engine, merge, raw, rollups
 from segmentation.errors import BadInputError, MenagerieError
 from segmentation.month_files import Month, read_account
 from segmentation.progress import SILENT, Reporter, Step
@@ -110,16 +110,21 @@ def is_unfinished(folder: Path) -> bool:
 def is_whole(folder: Path) -> bool:
     """Tell whether `folder` holds every event that its ledger speaks of."""
     ledger = read_ledger(folder)
-    months = [read_account(path) for path in month_files(folder).values()]
+    months = accounts(folder)
     return bool(ledger) and all(_arrived(sha256, months) == source.rows_typed for sha256, source in ledger.items())
 
 
-def month_files(folder: Path) -> dict[str, Path]:
-    """Return the month files in an ingested folder, by month (`2019-10`)."""
-    return {
-        path.parent.name.removeprefix("month="): path
-        for path in sorted(folder.glob(f"events/month=*/{merge.FILE_NAME}"))
-    }
+def month_files(folder: Path) -> dict[str, list[Path]]:
+    """Return the files of events in an ingested folder, by month (`2019-10`)."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("events/month=*/*.parquet")):
+        found.setdefault(path.parent.name.removeprefix("month="), []).append(path)
+    return found
+
+
+def accounts(folder: Path) -> list[Month]:
+    """Return the account of each file of events in an ingested folder."""
+    return [read_account(path) for files in month_files(folder).values() for path in files]
 
 
 def account(folder: Path) -> Ingested:
@@ -147,6 +152,7 @@ def _ingest(
     arriving = list(unfinished | fresh)
     _merge(connection, arriving, out, reporter)
     _settle(ledger, arriving, out)
+    rollups.ensure(connection, [path for files in month_files(out).values() for path in files], reporter)
     return _account([(path.name, sha256) for path, sha256 in named], ledger, out)
 
 
@@ -206,13 +212,13 @@ def _merge(connection: duckdb.DuckDBPyConnection, fresh: list[str], out: Path, r
     with reporter.step("Dropping duplicates, month by month", total=len(months)) as step:
         for month in months:
             staged = {s: path for s in fresh if (path := _staged(out, s) / f"{month}.parquet").exists()}
-            merge.merge(connection, out / "events" / f"month={month}" / merge.FILE_NAME, staged)
+            merge.merge(connection, out / "events" / f"month={month}", staged)
             step.advance()
 
 
 def _settle(ledger: dict[str, Source], fresh: list[str], out: Path) -> None:
     """Keep the rejects, then write the ledger, and only then let the staged files go."""
-    months = [read_account(path) for path in month_files(out).values()]
+    months = accounts(out)
     for sha256 in fresh:
         merged = _arrived(sha256, months)
         if merged != ledger[sha256].rows_typed:
@@ -233,7 +239,7 @@ def _arrived(sha256: str, months: Sequence[Month]) -> int:
 
 
 def _account(named: Sequence[tuple[str, str]], ledger: dict[str, Source], out: Path) -> Ingested:
-    months = [read_account(path) for path in month_files(out).values()]
+    months = accounts(out)
     kept = {sha256: sum(month.kept.get(sha256, 0) for month in months) for sha256 in ledger}
     files, seen = [], set[str]()
     for name, sha256 in named:
@@ -242,5 +248,7 @@ def _account(named: Sequence[tuple[str, str]], ledger: dict[str, Source], out: P
         own = kept[sha256] if sha256 not in seen else 0
         seen.add(sha256)
         files.append(FileAccount(name, source.rows_read, own, source.rejected, source.rows_typed - own))
-    days = {date.fromisoformat(day): n for month in months for day, n in month.days.items()}
-    return Ingested(files, sum(days.values()), days)
+    days: Counter[date] = Counter()
+    for month in months:
+        days.update({date.fromisoformat(day): n for day, n in month.days.items()})
+    return Ingested(files, days.total(), dict(sorted(days.items())))

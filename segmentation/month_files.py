@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from segmentation.errors import BadInputError
 ACCOUNT = b"menagerie"
 """Under which a file of events says in its footer what became of its sources' rows."""
 _ONCE = b"menagerie.once"
+_DAMAGED = "The events of {} are damaged; ingest into a new folder."
 _WORDS = ["event_type", "category_id", "category_code", "brand"]
 _USER_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _TIME_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -29,7 +31,7 @@ _TIME_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
 
 @dataclass(frozen=True)
 class Month:
-    """The account of one month's file: events kept and duplicates dropped by source (its SHA-256), events by day."""
+    """The account of a file of one month's: events kept and duplicates dropped of its source (by SHA-256), by day."""
 
     kept: dict[str, int]
     dropped: dict[str, int]
@@ -42,18 +44,31 @@ def footer(month: Month) -> dict[bytes, bytes]:
 
 
 def read_account(path: Path) -> Month:
-    """Return the account in a month file's footer; an empty one when there is no file."""
-    if not path.exists():
-        return Month({}, {}, {})
+    """Return the account in a month file's footer."""
     try:
-        return Month(**json.loads((pq.read_metadata(path).metadata or {})[ACCOUNT]))
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise BadInputError(f"The events of {path.parent.name} are damaged; ingest into a new folder.") from error
+        return Month(**json.loads((_read_footer(path).metadata or {})[ACCOUNT]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInputError(_DAMAGED.format(path.parent.name)) from error
+
+
+def time_range(path: Path) -> tuple[datetime, datetime] | None:
+    """Return when the first and the last of a file's events were; None when it has none."""
+    footer = _read_footer(path)
+    column = footer.schema.names.index("event_time")
+    known = [footer.row_group(i).column(column).statistics for i in range(footer.num_row_groups)]
+    return (min(its.min for its in known), max(its.max for its in known)) if known else None
 
 
 def holds_each_once(path: Path) -> bool:
     """Tell whether no event in a staged month file stands there twice."""
-    return _ONCE in (pq.read_metadata(path).metadata or {})
+    return _ONCE in (_read_footer(path).metadata or {})
+
+
+def _read_footer(path: Path) -> pq.FileMetaData:
+    try:
+        return pq.read_metadata(path)
+    except (OSError, pa.ArrowException) as error:
+        raise BadInputError(_DAMAGED.format(path.parent.name)) from error
 
 
 class Months:

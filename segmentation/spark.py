@@ -23,7 +23,6 @@ from segmentation import events as event
 from segmentation.engine import reason
 from segmentation.errors import BadInputError, MenagerieError, WrongUsageError
 from segmentation.ingest import LEDGER, STAGED
-from segmentation.merge import FILE_NAME
 from segmentation.month_files import ACCOUNT
 from segmentation.parts import NOT_WHOLE, WHOLE
 
@@ -133,10 +132,11 @@ def fetch_accounts(spark: "SparkSession", events: str, folder: Path) -> None:
     if STAGED in names:
         (folder / STAGED).mkdir()
     for month in names_in(spark, f"{events}/events"):
-        footer = _footer(spark, f"{events}/events/{month}/{FILE_NAME}")
         (folder / "events" / month).mkdir(parents=True)
-        empty = event.SCHEMA.with_metadata({ACCOUNT: footer} if footer else {}).empty_table()
-        pq.write_table(empty, folder / "events" / month / FILE_NAME)
+        for name in names_in(spark, f"{events}/events/{month}"):
+            footer = _footer(spark, f"{events}/events/{month}/{name}")
+            empty = event.SCHEMA.with_metadata({ACCOUNT: footer} if footer else {}).empty_table()
+            pq.write_table(empty, folder / "events" / month / name)
 
 
 def _footer(spark: "SparkSession", file: str) -> str | None:

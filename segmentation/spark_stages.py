@@ -37,7 +37,9 @@ def write_clients(session: "SparkSession", events: str, as_of: date, out: str, t
         files = [f"{events}/{file.relative_to(accounts)}" for file in features.files(accounts, span.months)]
         origin = features.origin(accounts, as_of, timezone)
         session.read.parquet(*files).createOrReplaceTempView("events")
-        *earlier, (_, query) = definitions.steps(features.EVENTS, span, offsets).items()
+        for name, rollup in definitions.rollups().items():
+            session.sql(spark.compiled(rollup)).createOrReplaceTempView(name)
+        *earlier, (_, query) = definitions.steps(span, offsets).items()
         stored = [_stored(session, spark.compiled(step), name) for name, step in earlier]
         stored.append(clients := _stored(session, spark.compiled(query), "clients"))
         try:

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from segmentation.columns import WINDOW_MONTHS
 from segmentation.errors import WrongUsageError
 
+SLOT = timedelta(minutes=15)
+"""Of what events are summed up by: no offset from UTC in use since 1972 divides it."""
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -62,7 +65,10 @@ def utc_offsets(timezone: str, begin: datetime, end: datetime) -> list[tuple[dat
             offsets.append((_change(zone, day, tomorrow), offset))
             offset = changed
         day = tomorrow
-    return [*offsets, (end, offset)]
+    offsets.append((end, offset))
+    if any(shift % SLOT for _, shift in offsets):
+        raise WrongUsageError(f"{timezone} was no whole quarters of an hour from UTC before {end:%Y-%m-%d}.")
+    return offsets
 
 
 def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:

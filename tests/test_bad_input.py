@@ -279,11 +279,14 @@ def test_no_room_for_what_does_not_fit_into_memory(tmp_path: Path, large_events:
     assert f"segmentation: Building the client table stopped: {NO_ROOM}" in {sentence for _, sentence in told}
 
 
-def test_a_damaged_month_among_good_ones(tmp_path: Path, large_events: Path) -> None:
+@pytest.mark.parametrize("kind", ["events", "rollup/visits"])
+def test_a_damaged_month_among_good_ones(tmp_path: Path, large_events: Path, kind: str) -> None:
     events = Path(shutil.copytree(large_events, tmp_path / "events"))
-    month = events / "events" / "month=2020-01" / "events.parquet"
+    if kind == "events":
+        shutil.rmtree(events / "rollup")
+    (month,) = (events / kind / "month=2020-01").iterdir()
     with month.open("r+b") as file:
-        file.seek(month.stat().st_size // 2)
+        file.seek(4)  # where the first page begins
         file.write(bytes(2000))
     told = segmentation("features", "--events", events, "--as-of", AS_OF, "--out", tmp_path / "clients.parquet")
     assert told == (3, "segmentation: The events of 2020-01 are damaged; ingest into a new folder.")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
 
 from segmentation.columns import NAMES, SCHEMA
-from segmentation.errors import BadInputError
+from segmentation.errors import BadInputError, WrongUsageError
 from segmentation.features import client_table
 from segmentation.ingest import ingest
 
@@ -525,3 +525,44 @@ def obey_the_laws(row: oracle.Client) -> None:
     bought = row["last_purchase"]
     assert isinstance(bought, datetime)
     assert row["days_since_last_purchase"] == (AS_OF - bought.date()).days
+
+
+def test_a_time_zone_off_the_quarters_of_an_hour_is_refused(clients: Clients) -> None:
+    rows = [event("1960-04-15 12:00:00")]
+    with pytest.raises(WrongUsageError, match="Africa/Monrovia was no whole quarters of an hour from UTC"):
+        clients(*rows, as_of=date(1960, 4, 30), timezone="Africa/Monrovia")
+    assert clients(*rows, as_of=date(1960, 4, 30))
+
+
+# Rollups
+
+
+def test_a_new_file_leaves_what_was_there_as_it_is(tmp_path: Path) -> None:
+    days = [event(f"2020-04-{day:02} 12:00:00", user_id=day % 3) for day in range(1, 21)]
+    files = [
+        write_csv(tmp_path / f"{n}.csv", days[5 * n : 5 * n + 6]) for n in range(4)
+    ]  # each with the next one's first
+    for number, file in enumerate(files):
+        before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.parquet")}
+        ingest([file], tmp_path / "out")
+        after = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.parquet")}
+        assert before.items() <= after.items()
+        assert len(after) == 3 * (number + 1)
+    ingest(files, tmp_path / "at once")
+    tables = [client_table(tmp_path / folder, AS_OF) for folder in ("out", "at once")]
+    assert tables[0] == tables[1]
+    assert sum(tables[0]["count_products_7m"].to_pylist()) == 20
+
+
+def test_rollups_of_other_events_are_made_anew(tmp_path: Path) -> None:
+    for folder, user in (("one", 1), ("other", 2)):
+        ingest([write_csv(tmp_path / "events.csv", [event(BOUGHT, user_id=user)])], tmp_path / folder)
+    table = client_table(tmp_path / "one", AS_OF)
+    for mine, theirs in zip(
+        *(sorted((tmp_path / f / "rollup").rglob("*.parquet")) for f in ("one", "other")), strict=True
+    ):
+        mine.write_bytes(theirs.read_bytes())
+    assert client_table(tmp_path / "one", AS_OF) == table
+    for mine in (tmp_path / "one" / "rollup").rglob("*.parquet"):
+        mine.unlink()
+    assert client_table(tmp_path / "one", AS_OF) == table

@@ -66,7 +66,7 @@ def kept(out: Path) -> list[oracle.Event]:
         table = pq.ParquetFile(path).read().select(list(oracle.FIELDS))
         assert {field.name: field.type for field in table.schema} == TYPES
         month = [oracle.Event(*values) for values in zip(*(c.to_pylist() for c in table.columns), strict=True)]
-        assert {f"month={event.event_time:%Y-%m}" for event in month} == {path.parent.name}
+        assert {f"month={event.event_time:%Y-%m}" for event in month} <= {path.parent.name}
         found += month
     return found
 
@@ -345,7 +345,7 @@ def test_the_same_rows_split_over_files_are_the_same_events(
     assert events(tmp_path / "out") == events(tmp_path / "once")
     ingest(halves, tmp_path / "once")
     assert events(tmp_path / "out") == events(tmp_path / "once")
-    assert once[1].keys() == snapshot(tmp_path / "once").keys()
+    assert once[1].items() <= snapshot(tmp_path / "once").items()  # what a month holds is never written again
 
 
 def test_the_order_of_files_does_not_matter(tmp_path: Path) -> None:

@@ -66,9 +66,9 @@ def test_the_shop_made_at_once_is_what_simulate_and_ingest_make(tmp_path: Path) 
 
 
 def test_a_shop_is_made_once(folder: Path) -> None:
-    files = {path: path.stat().st_mtime_ns for path in (folder / SIZE).rglob("events.parquet")}
+    files = {path: path.stat().st_mtime_ns for path in (folder / SIZE).rglob("*.parquet")}
     shop.make(Shop(1), folder / SIZE)
-    assert {path: path.stat().st_mtime_ns for path in (folder / SIZE).rglob("events.parquet")} == files
+    assert {path: path.stat().st_mtime_ns for path in (folder / SIZE).rglob("*.parquet")} == files
 
 
 def changed(table: Path, out: Path, replace: str, where: str = "") -> Path:

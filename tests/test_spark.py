@@ -227,7 +227,7 @@ def test_a_table_of_which_parts_may_be_missing_is_refused(session: "SparkSession
 
 
 def test_a_table_of_something_else_is_refused(session: "SparkSession", shop: Whole, tmp_path: Path) -> None:
-    file = shop.events / "events" / "month=2020-04" / "events.parquet"
+    (file,) = (shop.events / "events" / "month=2020-04").iterdir()
     with pytest.raises(BadInputError, match=r"Giving each client a persona on Spark stopped: .*number_of_views_2m"):
         spark_stages.assign_clients(session, shop.model, str(file), str(tmp_path / "segments"))
     with pytest.raises(BadInputError, match="none is no table"):
