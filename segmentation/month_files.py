@@ -1,4 +1,4 @@
-"""Events to a Parquet file for each month that occurs; while they come in order of time, each is written once.
+"""Events to a Parquet file for each month that occurs; while they come in order of time, or nearly, each once.
 
 Exact duplicates share their second. In a file in order of time they are therefore found as it streams by, and its
 months need no second reading; in any other file they wait for `merge`.
@@ -24,6 +24,9 @@ ACCOUNT = b"menagerie"
 """Under which a file of events says in its footer what became of its sources' rows."""
 _ONCE = b"menagerie.once"
 _DAMAGED = "The events of {} are damaged; ingest into a new folder."
+LATE_ROWS = 500_000
+"""By so many rows an event may be late and its file still be in order: hours of a large shop, as several servers' logs
+put together need them."""
 _WORDS = ["event_type", "category_id", "category_code", "brand"]
 _USER_FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _TIME_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)
@@ -120,7 +123,8 @@ class _MonthFile:
         self._writer = writer
         self._sha256 = sha256
         self._in_order = True
-        self._last_second = events.SCHEMA.empty_table()
+        self._waiting: list[pa.Table] = []
+        self._written_until: np.datetime64 | None = None
         self._kept = 0
         self._days: Counter[str] = Counter()
         self.rows = 0
@@ -130,20 +134,31 @@ class _MonthFile:
         if not self._in_order:
             self._put(table)
             return
-        # The last instant's rows wait for those that may share it.
-        table = pa.concat_tables([self._last_second, table])
-        times = table["event_time"].to_numpy()
-        self._in_order = bool((times[1:] >= times[:-1]).all())
-        cut = int(np.searchsorted(times, times[-1])) if self._in_order else len(times)
-        self._last_second = table.slice(cut)
-        self._put(_once(table.slice(0, cut)) if self._in_order else table)
+        self._waiting.append(table)
+        if sum(waiting.num_rows for waiting in self._waiting) > 2 * LATE_ROWS:
+            self._write_waiting(LATE_ROWS)
 
     def finish(self) -> None:
         """Write what waits, and the account."""
-        self._put(_once(self._last_second))
+        if self._waiting:
+            self._write_waiting(0)
         kept, dropped = {self._sha256: self._kept}, {self._sha256: self.rows - self._kept}
         account = footer(Month(kept, dropped, dict(sorted(self._days.items()))))
         self._writer.add_key_value_metadata(account | ({_ONCE: b""} if self._in_order else {}))
+
+    def _write_waiting(self, rest: int) -> None:
+        """Write what waits in order of time, but for the last instants, which have `rest` rows and more."""
+        table = _in_order(pa.concat_tables(self._waiting))
+        times = table["event_time"].to_numpy()
+        if self._written_until is not None and times[0] <= self._written_until:
+            self._in_order, self._waiting = False, []
+            self._put(table)
+            return
+        cut = int(np.searchsorted(times, times[-rest])) if rest else len(times)
+        self._waiting = [table.slice(cut)]
+        if cut:
+            self._written_until = times[cut - 1]
+            self._put(_once(table.slice(0, cut)))
 
     def _put(self, table: pa.Table) -> None:
         if table.num_rows:
@@ -151,6 +166,17 @@ class _MonthFile:
             for day in pc.value_counts(table["event_time"].cast(pa.date32())).to_pylist():
                 self._days[day["values"].isoformat()] += day["counts"]
             self._writer.write_table(table)
+
+
+def _in_order(table: pa.Table) -> pa.Table:
+    """Return the rows in order of time, those of one instant as they stand."""
+    order = np.argsort(table["event_time"].to_numpy(), kind="stable")
+    moved = np.flatnonzero(order != np.arange(len(order)))
+    if not len(moved):
+        return table
+    first, end = int(moved[0]), int(moved[-1]) + 1  # taking rows is dear
+    between = table.slice(first, end - first).combine_chunks().take(pa.array(order[first:end] - first))
+    return pa.concat_tables([table.slice(0, first), between, table.slice(end)])
 
 
 def _once(table: pa.Table) -> pa.Table:

@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
 
-from segmentation import clean, csv_rows, engine, merge, plain
+from segmentation import clean, csv_rows, engine, merge, month_files, plain
 from segmentation.errors import BadInputError, MenagerieError, WrongUsageError
 from segmentation.features import client_table
 from segmentation.ingest import Ingested, account, ingest
+from segmentation.month_files import holds_each_once
 
 HEADER = ",".join(oracle.FIELDS)
 GOOD = "2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acme,9.99,33,s1"
@@ -795,19 +796,22 @@ def test_a_month_that_does_not_add_up_is_not_settled(tmp_path: Path, monkeypatch
     assert not (tmp_path / "out" / "ingest.json").exists()
 
 
-@pytest.mark.parametrize("in_order", [True, False], ids=["in order of time", "in no order"])
+@pytest.mark.parametrize("late", [0, 40, 2000], ids=["in order of time", "a little late", "in no order"])
 def test_duplicates_are_dropped_wherever_the_file_has_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_order: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: int
 ) -> None:
     monkeypatch.setattr(csv_rows, "BLOCK_BYTES", 1024)  # a dozen rows, so that equal ones come in different blocks
+    monkeypatch.setattr(month_files, "LATE_ROWS", 100)
     draw = random.Random(3)
     lines = [
         row(event_time=f"2020-{draw.choice(['02', '03'])}-10 12:00:{draw.randrange(40):02} UTC", user_session=session)
         for session in draw.choices(["s1", "s2", ""], k=2000)
     ]
-    file = write(tmp_path / "shop.csv", *(sorted(lines) if in_order else lines))
+    places = {number: number + draw.uniform(0, late) for number in range(len(lines))}
+    file = write(tmp_path / "shop.csv", *(sorted(lines)[number] for number in sorted(places, key=places.__getitem__)))
     out = tmp_path / "out"
     (told,) = ingest([file], out).files
+    assert [holds_each_once(path) for path in out.glob("events/*/*.parquet")] == [late < 100] * 2
     assert sorted(map(repr, events(out))) == sorted(map(repr, oracle.ingest([file])[0]))
     assert (told.rows_read, told.rows_kept, told.duplicates) == (2000, len(set(lines)), 2000 - len(set(lines)))
 
