@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 from stacks import Deployed
@@ -100,7 +101,7 @@ def _of_s3(call: Call, program: str) -> Iterator[Need]:
         return
     key = call.asked["Key"]
     if source := call.asked.get("CopySource"):
-        yield Need("s3:GetObject", f"arn:aws:s3:::{source['Bucket']}/{source['Key']}", program, call.operation)
+        yield Need("s3:GetObject", f"arn:aws:s3:::{unquote(source)}", program, call.operation)
     yield Need(action, f"{bucket}/{key}", program, call.operation)
     if not call.found:  # S3 says so only to who may list:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, https://github.com/ceph/ceph/pull/68577
