@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from segmentation import lineage
 from segmentation.errors import BadInputError, OvertakenError, RemovedError
 from segmentation.manifest import MANIFEST_NAME, BadSnapshotError
 from segmentation.verify import verify
@@ -24,6 +25,7 @@ class LocalStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._ingested = folder / "ingested"
         self._snapshots = folder / "snapshots"
         self._current = self._snapshots / "CURRENT"
 
@@ -35,10 +37,16 @@ class LocalStore:
     @contextmanager
     def work(self) -> Iterator[Path]:
         """Give the store's folder for ingested events, which stays."""
-        yield self._folder / "ingested"
+        yield self._ingested
+
+    def kept(self) -> dict[str, frozenset[str]]:
+        """Read what the folders of ingested events were made of."""
+        return {path.parent.name: lineage.read(path.parent) for path in self._ingested.glob(f"*/{lineage.LINEAGE}")}
 
     def recall(self, key: str, folder: Path) -> None:
-        """Do nothing: what was ingested is in the folder still."""
+        """Rename the folder, so that it never holds more than its name says, wherever a run is killed."""
+        (self._ingested / key).rename(folder)
+        _sync(self._ingested)
 
     def keep(self, key: str, folder: Path) -> None:
         """Do nothing: the folder stays."""

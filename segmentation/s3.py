@@ -33,6 +33,8 @@ AT_ONCE = 4
 """Objects, or parts of a large one, that move at the same time."""
 PART_BYTES = 16 * 2**20
 """Ten thousand parts, the most that S3 allows, hold 156 GiB."""
+COPY_BYTES = 5 * 2**30
+"""The most that one request copies: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
 
 T = TypeVar("T")
 
@@ -131,6 +133,25 @@ class Bucket:
         parts = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES, max_concurrency=AT_ONCE)
         with told(self.url, f"take {key}"):
             self._client.upload_file(str(file), self._name, self._prefix + key, ExtraArgs=self._written, Config=parts)
+
+    def copy(self, one: Object, key: str) -> bool:
+        """Copy an object within S3, and tell whether it could be: it may be too large, or no longer what was listed."""
+        if one.size > COPY_BYTES:
+            return False
+        with told(self.url, f"take {key}"):
+            try:
+                self._client.copy_object(
+                    Bucket=self._name,
+                    Key=self._prefix + key,
+                    CopySource={"Bucket": self._name, "Key": self.whole_key(one)},
+                    CopySourceIfMatch=one.etag,
+                    **self._written,
+                )
+            except ClientError as error:
+                if is_conflict(error) or is_not_there(error):
+                    return False
+                raise
+        return True
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove objects one by one, in the order given; one that is not there is no error."""

@@ -3,15 +3,19 @@
 Beside `snapshots/`, `events/` and `rejects/` keep what was ingested from one set of raw files under one key.
 """
 
+import shutil
 import weakref
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from segmentation import lineage
 from segmentation.errors import MenagerieError, OvertakenError, RemovedError
 from segmentation.ingest import LEDGER
+from segmentation.lineage import DERIVED, LINEAGE
 from segmentation.manifest import MANIFEST_NAME, BadSnapshotError, paths_in
-from segmentation.s3 import ATTEMPTS, Bucket, ChangedError, ConflictError
+from segmentation.s3 import AT_ONCE, ATTEMPTS, Bucket, ChangedError, ConflictError, Object
 from segmentation.scratch import scratch
 from segmentation.verify import verify
 
@@ -26,6 +30,7 @@ class S3Store:
         """Open the store at an `s3://` URL; nothing is asked of it yet."""
         self._bucket = Bucket(url)
         self._open = ExitStack()
+        self._recalled: dict[Path, tuple[Object, tuple[int, int]]] = {}
         weakref.finalize(self, self._open.close)
 
     @property
@@ -41,17 +46,33 @@ class S3Store:
 
     draft = work
 
+    def kept(self) -> dict[str, frozenset[str]]:
+        """Read the lineages below `events/`."""
+        keys = [o.key for o in self._bucket.objects("events/") if o.key.endswith(f"/{LINEAGE}")]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = dict(zip(keys, pool.map(self._bucket.read, keys), strict=True))
+        return {key.split("/")[1]: lineage.parse(its[0]) for key, its in found.items() if its}
+
     def recall(self, key: str, folder: Path) -> None:
-        """Bring the events that were kept under `key`, if any, as a folder of ingested events."""
-        fetch_ingested(self._bucket, f"events/{key}/", folder)
+        """Bring the events that were kept under `key` as a folder of ingested events, unless they have expired."""
+        try:
+            fetched = fetch_ingested(self._bucket, f"events/{key}/", folder)
+            self._recalled = {path: (one, _written(path)) for path, one in fetched.items()}
+        except ChangedError:  # they expire meanwhile, or a run on the same files keeps them anew
+            shutil.rmtree(folder)
 
     def keep(self, key: str, folder: Path) -> None:
-        """Keep a folder of ingested events and its rejects under `key`; the ledger, uploaded last, makes it count."""
-        for kind in ("rejects", "events"):
-            for path in sorted((folder / kind).rglob("*")):
-                if path.is_file():
-                    self._bucket.upload(path, f"{kind}/{key}/{path.relative_to(folder / kind).as_posix()}")
-        self._bucket.upload(folder / LEDGER, f"events/{key}/{LEDGER}")
+        """Keep a folder of ingested events and its new rejects under `key`; the lineage, uploaded last, makes it count.
+
+        What is as it was recalled is copied within S3.
+        """
+        for path in sorted((folder / "rejects").glob("*")):
+            self._bucket.upload(path, f"rejects/{key}/{path.name}")
+        for path in (*(folder / name for name in lineage.event_files(folder)), folder / LEDGER, folder / LINEAGE):
+            name = f"events/{key}/{path.relative_to(folder).as_posix().removeprefix('events/')}"
+            one, written = self._recalled.get(path, (None, None))
+            if not (one and written == _written(path) and self._bucket.copy(one, name)):
+                self._bucket.upload(path, name)
 
     def add(self, folder: Path, snapshot_id: str) -> None:
         """Upload the draft, its manifest last, unless the snapshot is there and whole."""
@@ -155,10 +176,24 @@ def _switched_perhaps(snapshot_id: str, tried: bool = True) -> Iterator[None]:
         raise
 
 
-def fetch_ingested(bucket: Bucket, under: str, folder: Path) -> None:
-    """Download the month files and the ledger below `under` as a local folder of ingested events."""
-    found = bucket.objects(under)
-    ledger = [o for o in found if o.key == f"{under}{LEDGER}"]
-    if ledger:
-        bucket.download([o for o in found if o.key.startswith(f"{under}month=")], folder / "events", under)
-        bucket.download(ledger, folder, under)
+def fetch_ingested(bucket: Bucket, under: str, folder: Path) -> dict[Path, Object]:
+    """Bring what is kept below `under`, if all is there, as a local folder; return which object each file was."""
+    found = {o.key.removeprefix(under): o for o in bucket.objects(under)}
+    said = bucket.read(under + LINEAGE) if LINEAGE in found else None
+    if said:  # and nothing that an earlier run has left under the same key
+        names = {path.removeprefix("events/") for path in lineage.parse(said[0], "files")} | {LEDGER, LINEAGE}
+    else:
+        names = {name for name in found if name.startswith(("month=", f"{DERIVED}/"))} | {LEDGER}
+    if not names <= found.keys():
+        return {}
+    fetched: dict[Path, Object] = {}
+    for place, of_months in ((folder / "events", True), (folder, False)):
+        objects = [found[name] for name in sorted(names) if name.startswith("month=") is of_months]
+        fetched |= dict(zip(bucket.download(objects, place, under), objects, strict=True))
+    return fetched
+
+
+def _written(path: Path) -> tuple[int, int]:
+    """Return what changes whenever a file is replaced."""
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns

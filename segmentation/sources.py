@@ -1,13 +1,12 @@
 """Where a run's events come from: local files and folders, and `s3://` URLs that are staged in scratch space."""
 
 import shutil
-from collections.abc import Sequence
-from hashlib import sha256
+from collections.abc import Sequence, Set
 from pathlib import Path
 
-from segmentation import raw
-from segmentation.errors import BadInputError
-from segmentation.ingest import LEDGER, ingest, is_ingested, is_whole
+from segmentation import lineage, raw
+from segmentation.errors import BadInputError, MenagerieError
+from segmentation.ingest import LEDGER, STAGED, account, ingest, is_ingested, is_unfinished, is_whole
 from segmentation.progress import Reporter
 from segmentation.s3 import SCHEME, Bucket, Object
 from segmentation.s3_store import fetch_ingested
@@ -19,26 +18,70 @@ from segmentation.store import Store
 def prepare(sources: Sequence[str], store: Store, work: Path, reporter: Reporter) -> Path:
     """Return a folder of ingested events: the one given, or one in `work` for exactly these raw files.
 
-    Events that the store kept from the same raw files are not read again.
+    Of what the store keeps, the events of the most of these raw files are reused, if it keeps none of others with
+    them. Only the rest is fetched and ingested.
     """
     if len(sources) == 1 and (given := _ingested(sources[0], work, reporter)):
         if not is_whole(given):
             raise BadInputError(f"Of the ingested events in {sources[0]} some are missing; ingest them anew.")
         return given
     local, remote = _found(sources)
-    names = sorted(digest(path) for path in local) + sorted(_identity(o) for _, files in remote for o in files)
-    key = sha256("".join(names).encode()).hexdigest()[:12]
-    folder = work / key
-    if not is_ingested(folder):
-        store.recall(key, folder)
-        if is_whole(folder):
-            return folder
-        if is_ingested(folder):  # objects of it have expired: what is left would pass for all
-            shutil.rmtree(folder)
-    ingest([*local, *_stage(remote, work / "raw", reporter)], folder, reporter)
+    hashed = [(digest(path), path) for path in local]
+    wanted = {sha256 for sha256, _ in hashed} | {_identity(o) for _, objects in remote for o in objects}
+    folder = work / lineage.key_of(wanted)
+    held = _recalled(wanted, folder, store)
+    if held:
+        reporter.say(_reused(len(held), len(wanted - held)))
+    if held == wanted:
+        return folder
+    fresh = [(bucket, [o for o in objects if _identity(o) not in held]) for bucket, objects in remote]
+    try:
+        staged = _stage(fresh, work / "raw", reporter)
+        ingest([*(path for sha256, path in hashed if sha256 not in held), *staged], folder, reporter)
+    except MenagerieError:
+        _put_back(folder, held)
+        raise
+    finally:
+        shutil.rmtree(work / "raw", ignore_errors=True)
+    lineage.write(folder, wanted)
     with reporter.step("Keeping the ingested events"):
-        store.keep(key, folder)
+        store.keep(folder.name, folder)
     return folder
+
+
+def _recalled(wanted: Set[str], folder: Path, store: Store) -> Set[str]:
+    """Bring the events of the most of the files wanted that the store keeps into `folder`; return whose they are."""
+    if not folder.exists():  # or else a run was killed at it
+        subsets = {key: raw for key, raw in store.kept().items() if raw <= wanted and lineage.key_of(raw) == key}
+        if subsets:
+            store.recall(max(subsets, key=lambda key: (len(subsets[key]), key)), folder)
+    held = lineage.read(folder)
+    if (held or is_ingested(folder)) and not _is_sound(folder, held == wanted):
+        shutil.rmtree(folder)  # what is left would pass for all
+        return frozenset()
+    return held
+
+
+def _is_sound(folder: Path, should_be_finished: bool) -> bool:
+    try:
+        return is_whole(folder) and not (should_be_finished and is_unfinished(folder))
+    except BadInputError:
+        return False
+
+
+def _put_back(folder: Path, held: Set[str]) -> None:
+    """Give the folder its old key again if nothing new is in it: a file that cannot be read will be replaced."""
+    if held and _is_sound(folder, should_be_finished=False):
+        found = account(folder)
+        if found.events == sum(file.rows_kept for file in found.files):
+            shutil.rmtree(folder / STAGED, ignore_errors=True)
+            if not is_unfinished(folder):
+                folder.rename(folder.with_name(lineage.key_of(held)))
+
+
+def _reused(files: int, new: int) -> str:
+    told = f"Reusing the events of {files} {'file' if files == 1 else 'files'}"
+    return f"{told}; {new} {'is' if new == 1 else 'are'} new." if new else f"{told}."
 
 
 def stage(sources: Sequence[str], folder: Path, reporter: Reporter) -> list[Path]:
@@ -88,6 +131,7 @@ def _identity(one: Object) -> str:
 
 
 def _stage(remote: Remote, folder: Path, reporter: Reporter) -> list[Path]:
+    remote = [(bucket, objects) for bucket, objects in remote if objects]
     if not remote:
         return []
     folder.mkdir(parents=True, exist_ok=True)

@@ -30,11 +30,14 @@ class Store(Protocol):
     def work(self) -> AbstractContextManager[Path]:
         """Give a local folder to ingest events in."""
 
+    def kept(self) -> dict[str, frozenset[str]]:
+        """Return the identities of the raw files whose ingested events are kept, by the key they are kept under."""
+
     def recall(self, key: str, folder: Path) -> None:
-        """Bring the ingested events kept under `key` into `folder`, if there are any."""
+        """Bring the ingested events kept under `key` into `folder`, which is not there yet, for more to be added."""
 
     def keep(self, key: str, folder: Path) -> None:
-        """Keep the ingested events in `folder` under `key`, for the next run on the same files."""
+        """Keep the ingested events in `folder` under `key`, for the next run on the same files and perhaps more."""
 
     def draft(self) -> AbstractContextManager[Path]:
         """Give a local folder to build a snapshot in, which is gone afterwards unless it was added."""

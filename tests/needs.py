@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 from stacks import Deployed
@@ -14,6 +15,7 @@ OF_S3 = {
     "HeadObject": "s3:GetObject",
     "ListObjectsV2": "s3:ListBucket",
     "PutObject": "s3:PutObject",
+    "CopyObject": "s3:PutObject",
     "CreateMultipartUpload": "s3:PutObject",
     "UploadPart": "s3:PutObject",
     "CompleteMultipartUpload": "s3:PutObject",
@@ -98,6 +100,8 @@ def _of_s3(call: Call, program: str) -> Iterator[Need]:
         yield Need(action, bucket, program, call.operation, {"s3:prefix": call.asked["Prefix"]})
         return
     key = call.asked["Key"]
+    if source := call.asked.get("CopySource"):
+        yield Need("s3:GetObject", f"arn:aws:s3:::{unquote(source)}", program, call.operation)
     yield Need(action, f"{bucket}/{key}", program, call.operation)
     if not call.found:  # S3 says so only to who may list:
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, https://github.com/ceph/ceph/pull/68577

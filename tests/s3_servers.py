@@ -14,8 +14,11 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import boto3
+import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
+
+from segmentation.scratch import VARIABLE
 
 REGION = "eu-west-3"
 KEY, SECRET = "menagerie", "a-secret-of-the-tests"
@@ -60,6 +63,15 @@ def environment(endpoint: str) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
+
+
+def entered(server: S3Server, monkeypatch: pytest.MonkeyPatch, folder: Path) -> S3Server:
+    """Name a server in the environment as a run would find it; scratch space is in a folder of the test."""
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    (folder / "scratch").mkdir()
+    monkeypatch.setenv(VARIABLE, str(folder / "scratch"))
+    return server
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def service(stack: Deployed, folder: Path) -> bool:
 
 
 def batch(stack: Deployed, folder: Path, patch: pytest.MonkeyPatch) -> None:
-    """Run, run again, look, go back, prune, export; then upload large files, which once succeeds and once fails."""
+    """Run, run again, look, go back, prune, export, run on one more file; then upload, which once fails."""
     arrived = raw_files(stack, folder / "shop")
     run = ("run", "--as-of", "2020-04-30")
     for command in (
@@ -101,6 +101,8 @@ def batch(stack: Deployed, folder: Path, patch: pytest.MonkeyPatch) -> None:
         (*run, "--seed", "4"),
     ):
         assert cli.main(command) == 0, command
+    one_more_raw_file(stack, folder / "shop")
+    assert cli.main(run) == 0
     patch.setattr(s3, "PART_BYTES", 5 * 2**20)
     (folder / "large").write_bytes(random.Random(3).randbytes(6 * 2**20))
     for area in AREAS:
@@ -119,10 +121,22 @@ def raw_files(stack: Deployed, folder: Path) -> tuple[str, str]:
     files = sorted(folder.glob("*.csv.gz"))
     text = gzip.decompress(files[0].read_bytes())
     files[0].write_bytes(gzip.compress(text + b"yesterday" + text.splitlines()[1][19:] + b"\n"))
-    keys = [f"{stack.outputs['StoreUrl'].split('/', 3)[3]}/raw/{file.name}" for file in files]
-    for file, key in zip(files, keys, strict=True):
-        stack.client("s3").upload_file(str(file), stack.outputs["BucketName"], key)
+    keys = [land(stack, file) for file in files]
     return keys[-1], datetime.now(UTC).isoformat()
+
+
+def one_more_raw_file(stack: Deployed, folder: Path) -> None:
+    """Put a file of one event where the others are, so that the other months stay as they are."""
+    header, event, *_ = gzip.decompress(next(folder.glob("*.csv.gz")).read_bytes()).splitlines(keepends=True)
+    (folder / "more.csv").write_bytes(header + event)
+    land(stack, folder / "more.csv")
+
+
+def land(stack: Deployed, file: Path) -> str:
+    """Upload a raw file; return its key."""
+    key = f"{stack.outputs['StoreUrl'].split('/', 3)[3]}/raw/{file.name}"
+    stack.client("s3").upload_file(str(file), stack.outputs["BucketName"], key)
+    return key
 
 
 def release(stack: Deployed, patch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from s3_servers import S3Server, moto_server, rclone_server
+from s3_servers import S3Server, entered, moto_server, rclone_server
 from shared_data import bundled
 from snapshots import CLIENTS, NOW, client, contents
 
@@ -47,21 +47,13 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 @pytest.fixture(params=["moto", "rclone"])
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> S3Server:
     """A server of each kind, named in the environment as a run would find it; scratch space is a folder of the test."""
-    return _entered(request.getfixturevalue(request.param), monkeypatch, tmp_path)
+    return entered(request.getfixturevalue(request.param), monkeypatch, tmp_path)
 
 
 @pytest.fixture
 def conditional(moto: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> S3Server:
     """A server that honours conditional writes, as S3 does."""
-    return _entered(moto, monkeypatch, tmp_path)
-
-
-def _entered(server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> S3Server:
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    (tmp_path / "scratch").mkdir()
-    monkeypatch.setenv(scratch.VARIABLE, str(tmp_path / "scratch"))
-    return server
+    return entered(moto, monkeypatch, tmp_path)
 
 
 @pytest.fixture
