@@ -12,7 +12,7 @@ from segmentation.ahead import ahead
 from segmentation.engine import threads
 from segmentation.errors import QualityGateError
 from segmentation.model.archetypes import Naming, name_clusters, ranks
-from segmentation.model.clusters import Silhouette, choose, fit_clusters, nearest, silhouettes, subset
+from segmentation.model.clusters import Silhouette, choose, fit_clusters, nearest, silhouettes
 from segmentation.model.evaluate import evaluate_tree, explanation_cost, stability
 from segmentation.model.files import Model
 from segmentation.model.inputs import INPUT_NAMES, matrix
@@ -58,7 +58,8 @@ def fit(clients: pa.Table | StoredTable, seed: int, reporter: Reporter = SILENT,
 def _sample(clients: pa.Table | StoredTable, most: int, seed: int) -> np.ndarray:
     """Return the raw inputs of `most` clients drawn without replacement, in order; of all if there are fewer."""
     # A stream of its own: fitting draws the same whether or not the clients were drawn before.
-    rows = subset(np.arange(clients.num_rows), most, np.random.default_rng(seed).spawn(1)[0])
+    rng = np.random.default_rng(seed).spawn(1)[0]
+    rows = np.sort(rng.choice(clients.num_rows, min(most, clients.num_rows), replace=False))
     X = np.empty((len(rows), len(INPUT_NAMES)))
     first = 0
     for chunk in chunks(clients, INPUT_NAMES):

@@ -86,7 +86,7 @@ def _array_file(path: Path, dtype: np.dtype[Any], rows: int) -> Iterator[BinaryI
 
 def persona_codes(personas: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
     """Return the place in `PERSONA_NAMES` of each client's persona; raise BadInputError for one that has none."""
-    codes = pc.index_in(personas, value_set=pa.array(PERSONA_NAMES))
+    codes = pc.index_in(personas.cast(pa.string()), value_set=pa.array(PERSONA_NAMES))
     if codes.null_count:
         unknown = personas.filter(pc.is_null(codes))[0]
         raise BadInputError(f"Column persona: {unknown.as_py()!r} is none of {', '.join(PERSONA_NAMES)}.")
@@ -94,7 +94,7 @@ def persona_codes(personas: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
 
 
 def _vocabulary(texts: pa.ChunkedArray) -> pa.Array:
-    return pc.unique(texts).drop_null().sort()
+    return pc.unique(texts).cast(pa.string()).drop_null().sort()
 
 
 def _user_ids(chunk: pa.Table, last: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -41,10 +41,13 @@ class StoredTable:
                 pq.read_schema(part).empty_table().select(schema.names)
 
     def __getitem__(self, name: str) -> pa.ChunkedArray:
-        """Return one column."""
+        """Return one column; of a text, each value once in a dictionary, because few are told over and over."""
+        field = self._schema.field(name)
+        if field.type == pa.string():
+            field = field.with_type(pa.dictionary(pa.int32(), pa.string()))
         with self._readable():
-            tables = [pq.ParquetFile(part).read([name]) for part in self._parts]
-            return pa.concat_tables(tables).cast(self._only([name]))[name]
+            tables = [pq.ParquetFile(part, read_dictionary=[name]).read([name]) for part in self._parts]
+            return pa.concat_tables(tables).cast(pa.schema([field]))[name]
 
     def chunks(self, rows: int, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Yield some of the columns, so many rows at a time; the last chunk may have fewer."""

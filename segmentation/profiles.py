@@ -60,11 +60,10 @@ def _quartiles(column: pa.ChunkedArray, group: np.ndarray, groups: int) -> list[
 def _ranked(column: pa.ChunkedArray, group: np.ndarray, groups: int) -> list[dict[str, float]]:
     """Return each group's share of each value known, the most frequent first, equals in alphabetical order."""
     encoded = column.dictionary_encode().combine_chunks()
-    values, codes = encoded.dictionary.to_pylist(), encoded.indices.fill_null(-1).to_numpy()
-    known = codes >= 0
-    cells = group[known].astype(np.int64) * len(values) + codes[known]
-    counts = np.bincount(cells, minlength=groups * len(values)).reshape(groups, len(values))
-    return [_shares(dict(zip(values, own, strict=True))) for own in counts.tolist()]
+    values = encoded.dictionary.to_pylist()
+    codes = encoded.indices.fill_null(len(values)).to_numpy()  # who has none is counted behind the others
+    counts = (np.bincount(codes[group == g], minlength=len(values) + 1)[:-1] for g in range(groups))
+    return [_shares(dict(zip(values, own.tolist(), strict=True))) for own in counts]
 
 
 def _shares(counts: dict[str, int]) -> dict[str, float]:

@@ -91,4 +91,5 @@ def _sample(segments: pa.Table | StoredTable, rng: np.random.Generator) -> pa.Ta
         for persona, quota in enumerate(least + beyond.astype(int))
     ]
     drawn = np.concatenate(rows)
-    return pa.table({name: segments[name].take(drawn) for name in ("persona", *SHOWN)})
+    personas = np.array(PERSONA_NAMES)[codes[drawn]]
+    return pa.table({"persona": personas, **{name: segments[name].take(drawn) for name in SHOWN}})
