@@ -27,7 +27,7 @@ LEAST_CLIENTS = 100
 """Below it a persona would rest on a dozen clients, and a fifth held out for the test on two or three."""
 HELD_OUT = 0.2
 SAMPLE_CLIENTS = 500_000
-"""Clients that a model is fitted on; more of them change no figure that is read (docs/model.md)."""
+"""Clients that a model is fitted on, at most; on four times as many its figures hardly differ (docs/model.md)."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,12 @@ def fit(clients: pa.Table | StoredTable, seed: int, reporter: Reporter = SILENT,
         )
     # One thread: with more, sums are added in another order, and the last digits differ.
     with threadpool_limits(1):
-        fitted = _fit(_sample(clients, most, seed), np.random.default_rng(seed), reporter)
+        fitted = _fit(sample(clients, most, seed), np.random.default_rng(seed), reporter)
         with reporter.step("Counting the clients of each cluster"):
             return Fitted(fitted.model, _of_everyone(fitted, clients))
 
 
-def _sample(clients: pa.Table | StoredTable, most: int, seed: int) -> np.ndarray:
+def sample(clients: pa.Table | StoredTable, most: int, seed: int) -> np.ndarray:
     """Return the raw inputs of `most` clients drawn without replacement, in order; of all if there are fewer."""
     # A stream of its own: fitting draws the same whether or not the clients were drawn before.
     rng = np.random.default_rng(seed).spawn(1)[0]
