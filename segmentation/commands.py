@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from segmentation import (
     audience,
@@ -22,14 +21,14 @@ from segmentation import (
 from segmentation.arguments import local
 from segmentation.assign import assign_file
 from segmentation.catalog import verified
+from segmentation.columns import SCHEMA
 from segmentation.delivery import delivered
 from segmentation.errors import BadInputError, WrongUsageError
-from segmentation.features import read_clients, write_clients
+from segmentation.features import write_clients
 from segmentation.fit import fit as fit_model
 from segmentation.ingest import ingest as ingest_files
-from segmentation.lookup import SEGMENT_SCHEMA
 from segmentation.model.files import dump, load
-from segmentation.parts import parts
+from segmentation.parts import StoredTable
 from segmentation.progress import reporter
 from segmentation.scratch import scratch
 from segmentation.simulate import cli as simulate_command
@@ -67,7 +66,7 @@ def features(args: argparse.Namespace) -> int:
 
 def fit(args: argparse.Namespace) -> int:
     """Write a model and its metrics."""
-    fitted = fit_model(read_clients(args.clients), args.seed, reporter())
+    fitted = fit_model(StoredTable(args.clients, SCHEMA, "features"), args.seed, reporter())
     args.out.mkdir(parents=True, exist_ok=True)
     for name, content in dump(fitted.model).items():
         (args.out / name).write_bytes(content)
@@ -101,12 +100,9 @@ def publish(args: argparse.Namespace) -> int:
     files = _model_files(args.model)
     try:
         metrics = json.loads(files.pop(METRICS))
-        segments = pq.read_table(parts(args.segments), schema=SEGMENT_SCHEMA)
-    except (OSError, ValueError) as error:
-        raise BadInputError(
-            f"{args.segments.name} holds no segments of this model; `segmentation assign` writes them."
-        ) from error
-    contents = pipeline.contents_of(segments, files, metrics)
+    except ValueError as error:
+        raise BadInputError(f"{METRICS} of the model is damaged; `segmentation fit` writes it.") from error
+    contents = pipeline.contents_of(args.segments, files, metrics)
     print(run_command.SERVED["en"].format(publish_over(served_before, contents, store, datetime.now(UTC))))
     return 0
 

@@ -1,5 +1,6 @@
 """Clients to a model: space, number of clusters, clusters, personas, tree, and how good it all is."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -7,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from segmentation.ahead import ahead
+from segmentation.engine import threads
 from segmentation.errors import QualityGateError
 from segmentation.model.archetypes import Naming, name_clusters, ranks
 from segmentation.model.clusters import Silhouette, choose, fit_clusters, nearest, silhouettes
@@ -15,6 +18,7 @@ from segmentation.model.files import Model
 from segmentation.model.inputs import INPUT_NAMES, matrix
 from segmentation.model.space import Space, fit_space
 from segmentation.model.tree import fit_tree
+from segmentation.parts import StoredTable, chunks
 from segmentation.personas import AXES, PERSONA_NAMES, PERSONAS
 from segmentation.profiles import profile
 from segmentation.progress import SILENT, Reporter
@@ -22,6 +26,8 @@ from segmentation.progress import SILENT, Reporter
 LEAST_CLIENTS = 100
 """Below it a persona would rest on a dozen clients, and a fifth held out for the test on two or three."""
 HELD_OUT = 0.2
+SAMPLE_CLIENTS = 500_000
+"""Clients that a model is fitted on, at most; on four times as many its figures hardly differ (docs/model.md)."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,11 @@ class Fitted:
     metrics: dict[str, Any]
 
 
-def fit(clients: pa.Table, seed: int, reporter: Reporter = SILENT) -> Fitted:
+def fit(clients: pa.Table | StoredTable, seed: int, reporter: Reporter = SILENT, most: int = SAMPLE_CLIENTS) -> Fitted:
     """Learn the model from a client table; the same table and seed give the same model on any number of threads.
 
-    Raises QualityGateError when the clients cannot honestly be split in seven.
+    Of more than `most` clients it learns from a sample. Raises QualityGateError when the clients cannot honestly be
+    split in seven.
     """
     if clients.num_rows < LEAST_CLIENTS:
         raise QualityGateError(
@@ -43,12 +50,27 @@ def fit(clients: pa.Table, seed: int, reporter: Reporter = SILENT) -> Fitted:
         )
     # One thread: with more, sums are added in another order, and the last digits differ.
     with threadpool_limits(1):
-        return _fit(clients, np.random.default_rng(seed), reporter)
+        fitted = _fit(sample(clients, most, seed), np.random.default_rng(seed), reporter)
+        with reporter.step("Counting the clients of each cluster"):
+            return Fitted(fitted.model, _of_everyone(fitted, clients))
 
 
-def _fit(clients: pa.Table, rng: np.random.Generator, reporter: Reporter) -> Fitted:
-    X = matrix(clients)
-    value = clients["total_purchase_value"].to_numpy()
+def sample(clients: pa.Table | StoredTable, most: int, seed: int) -> np.ndarray:
+    """Return the raw inputs of `most` clients drawn without replacement, in order; of all if there are fewer."""
+    # A stream of its own: fitting draws the same whether or not the clients were drawn before.
+    rng = np.random.default_rng(seed).spawn(1)[0]
+    rows = np.sort(rng.choice(clients.num_rows, min(most, clients.num_rows), replace=False))
+    X = np.empty((len(rows), len(INPUT_NAMES)))
+    first = 0
+    for chunk in chunks(clients, INPUT_NAMES):
+        begin, end = np.searchsorted(rows, (first, first + len(chunk)))
+        X[begin:end] = matrix(chunk)[rows[begin:end] - first]
+        first += len(chunk)
+    return X
+
+
+def _fit(X: np.ndarray, rng: np.random.Generator, reporter: Reporter) -> Fitted:
+    value = X[:, INPUT_NAMES.index("total_purchase_value")]
     space = fit_space(X)
     points = space.project(X)
     with reporter.step("Choosing the number of clusters"):
@@ -57,32 +79,57 @@ def _fit(clients: pa.Table, rng: np.random.Generator, reporter: Reporter) -> Fit
     with reporter.step(f"Fitting {chosen.k} clusters"):
         centres = fit_clusters(points, value, chosen.k, rng)
         labels = nearest(points, centres)
-        naming = name_clusters(ranks(clients), labels, chosen.k)
+        naming = name_clusters(ranks(X), labels, chosen.k)
     personas = naming.persona_of_cluster[labels]
     with reporter.step("Growing the decision tree"):
         seen, held_out = _split(personas, rng)
         tree, validation = fit_tree(X[seen], personas[seen], rng)
     with reporter.step("Evaluating"):
-        leaves = tree.apply(X)
-        answers = tree.persona[leaves]
+        answers = tree.persona[tree.apply(X)]
         metrics = {
             "clients": len(X),
-            "everyone": profile(clients),
             "pca": _pca_metrics(space),
             "silhouette": _silhouette_metrics(curve, chosen),
-            "clusters": _cluster_metrics(naming, labels),
+            "clusters": _cluster_metrics(naming),
             "distance_to_archetype": dict(zip(PERSONA_NAMES, naming.fit.tolist(), strict=True)),
             "stability": stability(points, centres, rng),
-            "tree": {
-                "leaves": len(tree.leaves),
-                "clients_by_leaf": np.bincount(leaves, minlength=len(tree.feature))[tree.leaves].tolist(),
-                "validation": validation,
-            },
+            "tree": {"leaves": len(tree.leaves), "validation": validation},
             "held_out": evaluate_tree(tree, X[held_out], personas[held_out]),
-            "agreement": float((answers == personas).mean()),
             "explanation_cost": explanation_cost(points, labels, answers, naming.persona_of_cluster),
         }
     return Fitted(Model(space, centres, naming.persona_of_cluster, tree), metrics)
+
+
+def _of_everyone(fitted: Fitted, clients: pa.Table | StoredTable) -> dict[str, Any]:
+    """Return the metrics of a sample with those that are of all clients, and of how many clients the sample is."""
+    model, metrics = fitted.model, fitted.metrics
+    counts = _count(model, clients)
+    agree = model.persona_of_cluster[:, None] == model.tree.persona
+    sampled = metrics["clients"] < clients.num_rows
+    return {
+        **metrics,
+        **({"sample_clients": metrics["clients"]} if sampled else {}),
+        "clients": clients.num_rows,
+        "everyone": profile(clients),
+        "clusters": [
+            {**cluster, "clients": size}
+            for cluster, size in zip(metrics["clusters"], counts.sum(axis=1).tolist(), strict=True)
+        ],
+        "tree": {**metrics["tree"], "clients_by_leaf": counts.sum(axis=0)[model.tree.leaves].tolist()},
+        "agreement": float(counts[agree].sum() / clients.num_rows),
+    }
+
+
+def _count(model: Model, clients: pa.Table | StoredTable) -> np.ndarray:
+    """Count the clients by cluster and by node of the tree, shape (clusters, nodes)."""
+    shape = len(model.centres), len(model.tree.feature)
+
+    def count(chunk: pa.Table) -> np.ndarray:
+        cells = np.ravel_multi_index(model.place(matrix(chunk)), shape)
+        return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape)
+
+    with ThreadPoolExecutor(threads()) as pool:
+        return np.sum(list(ahead(pool, count, chunks(clients, INPUT_NAMES), threads())), axis=0)
 
 
 def _choose(curve: list[Silhouette]) -> Silhouette:
@@ -120,12 +167,10 @@ def _silhouette_metrics(curve: list[Silhouette], chosen: Silhouette) -> dict[str
     return {"by_k": [asdict(s) for s in curve], "chosen_k": chosen.k, "best_k": best.k, "note": note}
 
 
-def _cluster_metrics(naming: Naming, labels: np.ndarray) -> list[dict[str, Any]]:
-    sizes = np.bincount(labels, minlength=len(naming.positions))
+def _cluster_metrics(naming: Naming) -> list[dict[str, Any]]:
     return [
         {
             "cluster": cluster,
-            "clients": int(sizes[cluster]),
             "persona": PERSONA_NAMES[naming.persona_of_cluster[cluster]],
             "position": dict(zip(AXES, position, strict=True)),
         }

@@ -10,9 +10,10 @@ Counts and codes have the smallest signed type that holds the column: the servic
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,7 @@ import pyarrow.compute as pc
 
 from segmentation.columns import COLUMNS, SCHEMA, Column, Kind
 from segmentation.errors import BadInputError
+from segmentation.parts import StoredTable
 from segmentation.personas import PERSONA_NAMES
 
 MAX_CLUSTERS = 256
@@ -43,55 +45,89 @@ _FIELD_TYPES: dict[Kind, str] = {"days": "<i4", "money": "<f8", "time": "<M8[us]
 _FEATURES = tuple(column for column in COLUMNS if column.kind != "id")
 
 
-def write_lookup(clients: pa.Table, folder: Path) -> None:
-    """Write the four files into `folder`, which exists, from clients sorted by `user_id`."""
-    user_ids = _user_ids(clients)
-    np.save(folder / "user_id.npy", user_ids, allow_pickle=False)
-    np.save(folder / "answers.npy", _answers(clients), allow_pickle=False)
-    words = {c.name: pc.unique(clients[c.name]).drop_null().sort() for c in _FEATURES if c.kind == "text"}
-    dtype = np.dtype([(column.name, _field_type(column, clients, words)) for column in _FEATURES])
-    features = np.lib.format.open_memmap(folder / "features.npy", mode="w+", dtype=dtype, shape=user_ids.shape)
-    for column in _FEATURES:
-        values = _whole(clients, column.name)
-        features[column.name] = _codes(values, words[column.name]) if column.name in words else _numbers(values, column)
-    features.flush()
-    text = json.dumps({name: own.to_pylist() for name, own in words.items()}, ensure_ascii=False, sort_keys=True)
-    (folder / "words.json").write_text(text, encoding="utf-8")
+@contextmanager
+def lookup_writer(clients: pa.Table | StoredTable, folder: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Open the four files in `folder`, which exists, for these clients; yield what writes a chunk of them.
 
-
-def _whole(clients: pa.Table, name: str) -> Any:
-    return pa.concat_arrays(clients.column(name).chunks)
-
-
-def _user_ids(clients: pa.Table) -> npt.NDArray[np.int64]:
+    Chunks come in the order of the clients, who are sorted by `user_id`.
+    """
     if clients.num_rows == 0:
         raise BadInputError("There are no clients to publish.")
-    user_ids: npt.NDArray[np.int64] = _whole(clients, "user_id").to_numpy(zero_copy_only=False)
-    if not bool(np.all(user_ids[1:] > user_ids[:-1])):
+    words = {c.name: _vocabulary(clients[c.name]) for c in _FEATURES if c.kind == "text"}
+    dtype = np.dtype([(column.name, _field_type(column, clients, words)) for column in _FEATURES])
+    text = json.dumps({name: own.to_pylist() for name, own in words.items()}, ensure_ascii=False, sort_keys=True)
+    (folder / "words.json").write_text(text, encoding="utf-8")
+    with (
+        _array_file(folder / "user_id.npy", np.dtype("<i8"), clients.num_rows) as user_ids,
+        _array_file(folder / "answers.npy", ANSWER_DTYPE, clients.num_rows) as answers,
+        _array_file(folder / "features.npy", dtype, clients.num_rows) as features,
+    ):
+        last = np.empty(0, dtype=np.int64)
+
+        def write(chunk: pa.Table) -> None:
+            nonlocal last
+            own = _user_ids(chunk, last)
+            last = own[-1:]
+            user_ids.write(own.tobytes())
+            answers.write(_answers(chunk).tobytes())
+            features.write(_feature_rows(chunk, dtype, words).tobytes())
+
+        yield write
+
+
+@contextmanager
+def _array_file(path: Path, dtype: np.dtype[Any], rows: int) -> Iterator[BinaryIO]:
+    """Open a NumPy file of so many rows, whose bytes are to follow."""
+    with path.open("wb") as file:
+        head = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows,)}
+        np.lib.format.write_array_header_1_0(file, head)
+        yield file
+
+
+def persona_codes(personas: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
+    """Return the place in `PERSONA_NAMES` of each client's persona; raise BadInputError for one that has none."""
+    codes = pc.index_in(personas.cast(pa.string()), value_set=pa.array(PERSONA_NAMES))
+    if codes.null_count:
+        unknown = personas.filter(pc.is_null(codes))[0]
+        raise BadInputError(f"Column persona: {unknown.as_py()!r} is none of {', '.join(PERSONA_NAMES)}.")
+    return np.asarray(codes.to_numpy(), dtype=np.uint8)
+
+
+def _vocabulary(texts: pa.ChunkedArray) -> pa.Array:
+    return pc.unique(texts).cast(pa.string()).drop_null().sort()
+
+
+def _user_ids(chunk: pa.Table, last: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    user_ids: npt.NDArray[np.int64] = chunk["user_id"].to_numpy()
+    if not bool(np.all(np.diff(user_ids, prepend=last) > 0)):
         raise BadInputError("The clients are not sorted by user_id, each once.")
     return user_ids
 
 
-def _answers(clients: pa.Table) -> npt.NDArray[np.void]:
-    answers = np.empty(clients.num_rows, dtype=ANSWER_DTYPE)
-    personas = pc.index_in(_whole(clients, "persona"), value_set=pa.array(PERSONA_NAMES))
-    if personas.null_count:
-        unknown = clients.column("persona")[pc.index(pc.is_null(personas), True).as_py()]
-        raise BadInputError(f"Column persona: {unknown.as_py()!r} is none of {', '.join(PERSONA_NAMES)}.")
-    clusters = _whole(clients, "cluster").to_numpy(zero_copy_only=False)
+def _answers(chunk: pa.Table) -> npt.NDArray[np.void]:
+    answers = np.empty(chunk.num_rows, dtype=ANSWER_DTYPE)
+    clusters = chunk["cluster"].to_numpy()
     if not bool(np.all((clusters >= 0) & (clusters < MAX_CLUSTERS))):
         raise BadInputError(f"Column cluster: a cluster is not from 0 to {MAX_CLUSTERS - 1}.")
-    confidence = _whole(clients, "confidence").to_numpy(zero_copy_only=False)
+    confidence = chunk["confidence"].to_numpy()
     if not bool(np.all((confidence >= 0) & (confidence <= 1))):
         raise BadInputError("Column confidence: a confidence is not from 0 to 1.")
-    answers["persona"] = personas.to_numpy(zero_copy_only=False)
+    answers["persona"] = persona_codes(chunk["persona"])
     answers["cluster"] = clusters
-    answers["agrees"] = _whole(clients, "agrees").to_numpy(zero_copy_only=False)
+    answers["agrees"] = chunk["agrees"].to_numpy()
     answers["confidence"] = confidence
     return answers
 
 
-def _field_type(column: Column, clients: pa.Table, words: Mapping[str, pa.Array]) -> str:
+def _feature_rows(chunk: pa.Table, dtype: np.dtype[Any], words: Mapping[str, pa.Array]) -> npt.NDArray[np.void]:
+    rows = np.empty(chunk.num_rows, dtype=dtype)
+    for column in _FEATURES:
+        values = chunk[column.name]
+        rows[column.name] = _codes(values, words[column.name]) if column.name in words else _numbers(values, column)
+    return rows
+
+
+def _field_type(column: Column, clients: pa.Table | StoredTable, words: Mapping[str, pa.Array]) -> str:
     if column.kind in _FIELD_TYPES:
         return _FIELD_TYPES[column.kind]
     if column.name in words:
@@ -101,14 +137,14 @@ def _field_type(column: Column, clients: pa.Table, words: Mapping[str, pa.Array]
     return np.min_scalar_type(-1 - max(map(abs, ends))).newbyteorder("<").str
 
 
-def _codes(texts: Any, vocabulary: pa.Array) -> npt.NDArray[np.int32]:
+def _codes(texts: pa.ChunkedArray, vocabulary: pa.Array) -> npt.NDArray[np.int32]:
     codes = pc.fill_null(pc.index_in(texts, value_set=vocabulary, skip_nulls=True), -1)
-    coded: npt.NDArray[np.int32] = codes.to_numpy(zero_copy_only=False)
+    coded: npt.NDArray[np.int32] = codes.to_numpy()
     return coded
 
 
-def _numbers(values: Any, column: Column) -> npt.NDArray[Any]:
+def _numbers(values: pa.ChunkedArray, column: Column) -> npt.NDArray[Any]:
     if values.null_count and column.kind != "money":
         raise BadInputError(f"Column {column.name}: {values.null_count} clients have none.")
-    numbers: npt.NDArray[Any] = values.to_numpy(zero_copy_only=False)
+    numbers: npt.NDArray[Any] = values.to_numpy()
     return numbers

@@ -7,17 +7,17 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from segmentation import sources
 from segmentation.assign import assign_file
+from segmentation.columns import SCHEMA
 from segmentation.errors import QualityGateError
-from segmentation.features import read_clients, read_origin, write_clients
+from segmentation.features import read_origin, write_clients
 from segmentation.fit import fit
 from segmentation.ingest import Ingested, account
+from segmentation.lookup import SEGMENT_SCHEMA
 from segmentation.manifest import canonical
 from segmentation.model.files import dump, load
+from segmentation.parts import StoredTable
 from segmentation.portraits import portraits
 from segmentation.progress import Reporter
 from segmentation.report import facts_of, report
@@ -63,12 +63,12 @@ def run(run: Run, reporter: Reporter, now: datetime) -> Outcome:
         clients, segments = scratch / "clients.parquet", scratch / "segments.parquet"
         with reporter.step("Building the client table"):
             write_clients(events, run.as_of, clients, run.timezone)
-        fitted = fit(read_clients(clients), run.seed, reporter)
+        fitted = fit(StoredTable(clients, SCHEMA, "features"), run.seed, reporter)
         with reporter.step("Giving each client a persona"):
             assign_file(fitted.model, clients, segments)
         with reporter.step("Publishing"):
             metrics = with_origin(fitted.metrics, clients, run.seed)
-            contents = contents_of(pq.read_table(segments), dump(fitted.model), metrics)
+            contents = contents_of(segments, dump(fitted.model), metrics)
             snapshot_id = publish_over(served_before, contents, store, now)
     return Outcome(snapshot_id, list(map(dict, contents.personas)), ingested)
 
@@ -91,12 +91,13 @@ def with_origin(metrics: Mapping[str, Any], clients: Path, seed: int) -> dict[st
     return {**metrics, **origin, "parameters": {**origin["parameters"], "seed": seed}}
 
 
-def contents_of(segments: pa.Table, model_files: Mapping[str, bytes], metrics: Mapping[str, Any]) -> Contents:
+def contents_of(segments: Path, model_files: Mapping[str, bytes], metrics: Mapping[str, Any]) -> Contents:
     """Return what a snapshot of these segments holds."""
     as_of = date.fromisoformat(metrics["parameters"]["as_of"])
     tree = load(dict(model_files)).tree
-    personas = portraits(segments, tree, metrics)
+    table = StoredTable(segments, SEGMENT_SCHEMA, "assign")
+    personas = portraits(table, tree, metrics)
     written = json.loads(canonical({"personas": personas, "metrics": metrics}))  # so that the files give the same page
-    html = report(facts_of(as_of, **written, tree=tree, segments=segments, seed=metrics["parameters"]["seed"]))
+    html = report(facts_of(as_of, **written, tree=tree, segments=table, seed=metrics["parameters"]["seed"]))
     counts = {"events": metrics["events"]["kept"]}
     return Contents(as_of, segments, model_files, personas, metrics, html, metrics["parameters"], counts)

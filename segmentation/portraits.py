@@ -6,18 +6,22 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from segmentation.errors import QualityGateError
+from segmentation.lookup import persona_codes
 from segmentation.model.rules import Rule, rules
 from segmentation.model.tree import Tree
+from segmentation.parts import StoredTable
 from segmentation.personas import AXES, PERSONAS, Persona
-from segmentation.profiles import profile
+from segmentation.profiles import profiles
 from segmentation.words import LANGUAGES
 
 TRUE_TO_TYPE = 0.3
 """The farthest from its archetype, of 2 at most, that a persona's words are taken to describe its clients."""
 
+
+ELSEWHERE = -1
+"""For the cluster of a client whose persona is not that of its cluster."""
 
 _DIFFERS = {
     "recency": {
@@ -40,34 +44,40 @@ _DIFFERS = {
 _UNLIKE = {"en": "In this shop {} than the name suggests.", "fr": "Dans cette boutique, {} que le nom ne le suggère."}
 
 
-def portraits(segments: pa.Table, tree: Tree, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
+def portraits(segments: pa.Table | StoredTable, tree: Tree, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return an entry for each persona, in their order, as personas.json of a snapshot holds them.
 
     `metrics` are those of the model. Raises QualityGateError when a persona has no client.
     """
     fit = metrics["distance_to_archetype"]
     ways = rules(tree)
-    revenue = float(np.sum(segments["total_purchase_value"].to_numpy()))
+    codes = persona_codes(segments["persona"])
+    sizes = np.bincount(codes, minlength=len(PERSONAS)).tolist()
+    for persona, size in zip(PERSONAS, sizes, strict=True):
+        if not size:
+            raise QualityGateError(f"No client is a {persona.name}: these clients do not fall into seven.")
+    spent = segments["total_purchase_value"].to_numpy()
+    revenue = float(np.sum(spent))
+    clusters = np.where(segments["agrees"].to_numpy(), segments["cluster"].to_numpy(), ELSEWHERE)
+    own_profiles = profiles(segments, codes, len(PERSONAS))
     entries = []
     for index, persona in enumerate(PERSONAS):
-        own = segments.filter(pc.equal(segments["persona"], persona.name))
-        if not own.num_rows:
-            raise QualityGateError(f"No client is a {persona.name}: these clients do not fall into seven.")
+        own = codes == index
         true_to_type = fit[persona.name] <= TRUE_TO_TYPE
-        value = float(np.sum(own["total_purchase_value"].to_numpy()))
+        value = float(np.sum(spent[own]))
         entries.append(
             {
                 **asdict(persona),
-                "clients": own.num_rows,
-                "share": own.num_rows / segments.num_rows,
+                "clients": sizes[index],
+                "share": sizes[index] / segments.num_rows,
                 "revenue": round(value, 2),
                 "revenue_share": value / revenue if revenue else 0.0,
-                "profile": profile(own),
+                "profile": own_profiles[index],
                 "rules": _said([way for way in ways if tree.persona[way.leaf] == index], tree),
                 "fit": fit[persona.name],
                 "true_to_type": true_to_type,
                 "unlike": None if true_to_type else unlike(persona, metrics["clusters"]),
-                "clusters": sorted(pc.unique(own["cluster"].filter(own["agrees"])).to_pylist()),
+                "clusters": sorted(set(clusters[own].tolist()) - {ELSEWHERE}),
             }
         )
     return entries

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from segmentation.columns import DAY_TIMES, WEEKDAYS
+from segmentation.parts import StoredTable
 
 TYPICAL = (
     "days_since_last_purchase",
@@ -22,10 +22,25 @@ MOST_NAMED = 3
 """Brands and categories that are named of a group."""
 
 
-def profile(clients: pa.Table) -> dict[str, Any]:
-    """Return the profile of a group of clients, of which there is one at least."""
-    quartiles = {name: np.quantile(clients[name].to_numpy(), (0.25, 0.5, 0.75)).tolist() for name in TYPICAL}
-    ranked = {name: _ranked(clients[name]) for name in FAVOURITES}
+def profile(clients: pa.Table | StoredTable) -> dict[str, Any]:
+    """Return the profile of all clients, of which there is one at least."""
+    return profiles(clients, np.zeros(clients.num_rows, dtype=np.uint8), 1)[0]
+
+
+def profiles(clients: pa.Table | StoredTable, group: np.ndarray, groups: int) -> list[dict[str, Any]]:
+    """Return the profile of each group; `group` has a client's own, from 0 up, and no group is empty.
+
+    Only one column is in memory at a time.
+    """
+    quartiles = {name: _quartiles(clients[name], group, groups) for name in TYPICAL}
+    ranked = {name: _ranked(clients[name], group, groups) for name in FAVOURITES}
+    return [
+        _told({name: of[g] for name, of in quartiles.items()}, {name: of[g] for name, of in ranked.items()})
+        for g in range(groups)
+    ]
+
+
+def _told(quartiles: dict[str, list[float]], ranked: dict[str, dict[str, float]]) -> dict[str, Any]:
     return {
         **{f"median_{name}": median for name, (_, median, _) in quartiles.items()},
         **{f"quartiles_{name}": [low, high] for name, (low, _, high) in quartiles.items()},
@@ -37,11 +52,24 @@ def profile(clients: pa.Table) -> dict[str, Any]:
     }
 
 
-def _ranked(values: pa.ChunkedArray) -> dict[str, float]:
-    """Return the share of each value among those known, the most frequent first, equals in alphabetical order."""
-    known = values.drop_null()
-    counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(known).to_pylist()}
-    return {value: counts[value] / len(known) for value in sorted(counts, key=lambda value: (-counts[value], value))}
+def _quartiles(column: pa.ChunkedArray, group: np.ndarray, groups: int) -> list[list[float]]:
+    values = column.to_numpy()
+    return [np.quantile(values[group == g], (0.25, 0.5, 0.75)).tolist() for g in range(groups)]
+
+
+def _ranked(column: pa.ChunkedArray, group: np.ndarray, groups: int) -> list[dict[str, float]]:
+    """Return each group's share of each value known, the most frequent first, equals in alphabetical order."""
+    encoded = column.dictionary_encode().combine_chunks()
+    values = encoded.dictionary.to_pylist()
+    codes = encoded.indices.fill_null(len(values)).to_numpy()  # who has none is counted behind the others
+    counts = (np.bincount(codes[group == g], minlength=len(values) + 1)[:-1] for g in range(groups))
+    return [_shares(dict(zip(values, own.tolist(), strict=True))) for own in counts]
+
+
+def _shares(counts: dict[str, int]) -> dict[str, float]:
+    known = sum(counts.values())
+    ordered = sorted((value for value in counts if counts[value]), key=lambda value: (-counts[value], value))
+    return {value: counts[value] / known for value in ordered}
 
 
 def _named(shares: dict[str, float]) -> list[dict[str, Any]]:

@@ -7,15 +7,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from segmentation.catalog import verified
 from segmentation.delivery import delivered
 from segmentation.errors import BadInputError
+from segmentation.lookup import SEGMENT_SCHEMA
 from segmentation.manifest import Manifest
 from segmentation.model.files import load
+from segmentation.parts import StoredTable
 from segmentation.report import Facts, facts_of, report
-from segmentation.report.facts import SHOWN
 from segmentation.report.images import write_images
 from segmentation.snapshots_command import store_named
 
@@ -45,7 +44,7 @@ def facts_in(manifest: Manifest, folder: Path) -> Facts:
             " run the segmentation again."
         )
     model = load({file.name: file.read_bytes() for file in (folder / "model").iterdir()})
-    segments = pq.read_table(folder / "clients.parquet", columns=["persona", *SHOWN])
+    segments = StoredTable(folder / "clients.parquet", SEGMENT_SCHEMA, "assign")
     as_of, seed = date.fromisoformat(manifest.as_of), metrics["parameters"]["seed"]
     return facts_of(as_of, personas, metrics, model.tree, segments, seed)
 

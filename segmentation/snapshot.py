@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from segmentation.catalog import serve
 from segmentation.errors import BadInputError
-from segmentation.lookup import SEGMENT_SCHEMA, write_lookup
+from segmentation.lookup import SEGMENT_SCHEMA, lookup_writer
 from segmentation.manifest import BadSnapshotError, Manifest, canonical, describe, write_manifest
+from segmentation.parts import StoredTable, chunks
 from segmentation.personas import PERSONA_NAMES
 from segmentation.store import Store, told_in_a_sentence
 from segmentation.verify import verify
@@ -27,7 +28,7 @@ ROW_GROUP_CLIENTS = 65_536
 class Contents:
     """All that a snapshot holds.
 
-    `clients` has the columns of `SEGMENT_SCHEMA`, sorted by `user_id`, in memory or as a Parquet file.
+    `clients` has the columns of `SEGMENT_SCHEMA`, sorted by `user_id`, in memory or as `assign` wrote it.
     `model_files` go under `model/`, by name; `personas` has one entry a persona, in their order.
     """
 
@@ -57,7 +58,7 @@ def publish_over(served_before: str | None, contents: Contents, store: Store, no
     """
     with told_in_a_sentence(store.url):
         with store.draft() as folder:
-            clients = _read_clients(contents.clients)
+            clients = _opened(contents.clients)
             _write_files(folder, contents, clients)
             counts = {**contents.counts, "clients": clients.num_rows}
             manifest = describe(folder, contents.as_of, now.astimezone(UTC), counts, contents.parameters)
@@ -68,33 +69,33 @@ def publish_over(served_before: str | None, contents: Contents, store: Store, no
     return manifest.id
 
 
-def _read_clients(clients: Path | pa.Table) -> pa.Table:
-    table = pq.read_table(clients) if isinstance(clients, Path) else clients
-    missing = [name for name in SEGMENT_SCHEMA.names if name not in table.column_names]
-    if missing:
-        raise BadInputError(f"The clients lack the columns {', '.join(missing)}.")
+def _opened(clients: Path | pa.Table) -> pa.Table | StoredTable:
+    if isinstance(clients, Path):
+        return StoredTable(clients, SEGMENT_SCHEMA, "assign")
     try:
-        return table.select(SEGMENT_SCHEMA.names).cast(SEGMENT_SCHEMA).combine_chunks()
-    except (pa.ArrowInvalid, ValueError) as error:
+        return clients.select(SEGMENT_SCHEMA.names).cast(SEGMENT_SCHEMA)
+    except (KeyError, ValueError) as error:
         raise BadInputError(f"The clients have not the columns of a snapshot: {error}.") from error
 
 
-def _write_files(folder: Path, contents: Contents, clients: pa.Table) -> None:
+def _write_files(folder: Path, contents: Contents, clients: pa.Table | StoredTable) -> None:
     names = tuple(persona["name"] for persona in contents.personas)
     if names != PERSONA_NAMES:
         raise BadInputError(f"The personas are {', '.join(names)} and not {', '.join(PERSONA_NAMES)}.")
     for name in ("lookup", "model", "report"):
         (folder / name).mkdir()
-    pq.write_table(
-        clients,
-        folder / "clients.parquet",
-        row_group_size=ROW_GROUP_CLIENTS,
-        compression="zstd",
-        store_schema=False,
-    )
-    write_lookup(clients, folder / "lookup")
+    _write_clients(folder, clients)
     for name, content in contents.model_files.items():
         (folder / "model" / name).write_bytes(content)
     (folder / "personas.json").write_bytes(canonical([dict(persona) for persona in contents.personas]))
     (folder / "metrics.json").write_bytes(canonical(dict(contents.metrics)))
     (folder / "report" / "index.html").write_text(contents.report_html, encoding="utf-8")
+
+
+def _write_clients(folder: Path, clients: pa.Table | StoredTable) -> None:
+    """Write what a snapshot holds of each client, a chunk after the other, so that memory does not grow with them."""
+    table = pq.ParquetWriter(folder / "clients.parquet", SEGMENT_SCHEMA, compression="zstd", store_schema=False)
+    with lookup_writer(clients, folder / "lookup") as add_to_lookup, table:
+        for chunk in chunks(clients, SEGMENT_SCHEMA.names, ROW_GROUP_CLIENTS):
+            table.write_table(chunk)
+            add_to_lookup(chunk)

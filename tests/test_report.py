@@ -201,6 +201,9 @@ def test_the_facts_of_the_run(facts: Facts, gaps: list[str], said: str) -> None:
     assert found["Days with suspiciously few events"] == said
     assert "Weekdays with hardly any events" not in found
     assert (found["Clients"], found["Rows in the files"], found["Random seed"]) == ("4,100", "193,658", "0")
+    assert len(particulars(with_metrics(facts, sample_clients=2000), "en")) == len(found) + 1
+    sampled = dict(particulars(with_metrics(facts, sample_clients=2000), "fr"))
+    assert sampled["Clients tirés au sort pour trouver les groupes et les règles"] == "2\N{NARROW NO-BREAK SPACE}000"
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from snapshots import CLIENTS, NOW, client, contents, persona_entries, publish_s
 from segmentation import local_store, snapshots_command
 from segmentation.catalog import rollback, snapshots
 from segmentation.errors import BadInputError, MenagerieError, WrongUsageError
+from segmentation.lookup import SEGMENT_SCHEMA
 from segmentation.manifest import MANIFEST_NAME, BadSnapshotError
-from segmentation.snapshot import publish, verify
+from segmentation.snapshot import ROW_GROUP_CLIENTS, publish, verify
 from segmentation.store import open_store
 
 LATER = datetime(2020, 5, 2, tzinfo=UTC)
@@ -102,6 +103,49 @@ def test_clients_may_be_a_parquet_file(tmp_path: Path) -> None:
     pq.write_table(table(*CLIENTS), tmp_path / "clients.parquet", row_group_size=1)
     one = publish_small(tmp_path / "one")
     assert publish_small(tmp_path / "two", clients=tmp_path / "clients.parquet") == one
+
+
+def many(number: int) -> pa.Table:
+    """Return clients in turn like those of `CLIENTS`, numbered from 0."""
+    alike = table(*CLIENTS).take(np.arange(number) % len(CLIENTS))
+    return alike.set_column(0, SEGMENT_SCHEMA.field("user_id"), [np.arange(number)])
+
+
+def entries_of(number: int) -> list[dict[str, Any]]:
+    given = [CLIENTS[place % len(CLIENTS)]["persona"] for place in range(number)]
+    return [{**entry, "clients": given.count(entry["name"])} for entry in persona_entries(*CLIENTS)]
+
+
+def test_more_clients_than_a_chunk_are_published_as_a_whole_table_would_be(tmp_path: Path) -> None:
+    number = 2 * ROW_GROUP_CLIENTS + 5
+    clients, parts = many(number), tmp_path / "parts"
+    parts.mkdir()
+    for part, (start, end) in enumerate([(0, 70_001), (70_001, 70_003), (70_003, number)]):
+        pq.write_table(clients.slice(start, end - start), parts / f"part-{part}.parquet", row_group_size=30_000)
+    (parts / "_SUCCESS").touch()
+    one = publish_small(tmp_path / "one", clients=clients, personas=entries_of(number))
+    assert publish_small(tmp_path / "two", clients=parts, personas=entries_of(number)) == one
+
+    folder = tmp_path / "two" / "snapshots" / one
+    pq.write_table(
+        clients, tmp_path / "whole", row_group_size=ROW_GROUP_CLIENTS, compression="zstd", store_schema=False
+    )
+    assert (folder / "clients.parquet").read_bytes() == (tmp_path / "whole").read_bytes()
+    four = np.load(tmp_path / "one" / "snapshots" / publish_small(tmp_path / "one") / "lookup/features.npy")
+    arrays = {
+        "user_id": np.arange(number),
+        "answers": np.resize(np.load(folder.parent / one / "lookup/answers.npy")[:4], number),
+        "features": np.resize(four, number),
+    }
+    for name, array in arrays.items():
+        np.save(tmp_path / "array.npy", array)
+        assert (folder / "lookup" / f"{name}.npy").read_bytes() == (tmp_path / "array.npy").read_bytes()
+
+
+def test_clients_are_sorted_from_one_chunk_to_the_next(tmp_path: Path) -> None:
+    twice = pa.concat_tables([many(ROW_GROUP_CLIENTS), many(1)])
+    with pytest.raises(BadInputError, match="not sorted"):
+        publish_small(tmp_path, clients=twice)
 
 
 def test_publishing_again_changes_nothing_but_serves_it(tmp_path: Path) -> None:

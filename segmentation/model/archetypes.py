@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
 from segmentation.model.clusters import sizeable
+from segmentation.model.inputs import INPUT_NAMES
 from segmentation.personas import AXES, PERSONAS
 
 
@@ -23,21 +23,19 @@ class Naming:
     positions: np.ndarray
 
 
-def ranks(clients: pa.Table) -> np.ndarray:
-    """Return each client's percentile rank on the four axes, shape (clients, 4); 1 is best."""
+def ranks(X: np.ndarray) -> np.ndarray:
+    """Return the percentile rank on the four axes of clients of raw inputs, shape (clients, 4); 1 is best."""
 
     def percentile(values: np.ndarray) -> np.ndarray:
         return (rankdata(values) - 0.5) / len(values)
 
-    def column(name: str) -> np.ndarray:
-        return np.asarray(clients[name].to_numpy(), dtype=np.float64)
-
-    activity = percentile(column("number_of_views_7m")) + percentile(column("number_of_sessions_7m"))
+    column = dict(zip(INPUT_NAMES, X.T, strict=True))
+    activity = percentile(column["number_of_views_7m"]) + percentile(column["number_of_sessions_7m"])
     return np.column_stack(
         [
-            percentile(-column("days_since_last_purchase")),
-            percentile(column("count_products_7m")),
-            percentile(column("total_purchase_value")),
+            percentile(-column["days_since_last_purchase"]),
+            percentile(column["count_products_7m"]),
+            percentile(column["total_purchase_value"]),
             percentile(activity),
         ]
     )

@@ -10,7 +10,6 @@ K_RANGE = range(2, 13)
 """Numbers of clusters that are tried (design)."""
 SELECTION_CLIENTS = 30_000
 """Clients on which each k is fitted to choose among them; the chosen one is fitted on many more."""
-FIT_CLIENTS = 2_000_000
 LEAST_MEMBERS, LEAST_SHARE = 8, 0.005
 """Of eight clients a fifth can be held out and the rest still make a leaf of the tree."""
 DRAWS, DRAW_CLIENTS, DRAW_LEAST = 5, 4_000, 30
@@ -77,9 +76,8 @@ def choose(curve: list[Silhouette], least: int) -> Silhouette | None:
 
 def fit_clusters(points: np.ndarray, value: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
     """Return the centres of `k` clusters, shape (k, components), those of the best clients by `value` first."""
-    rows = subset(np.arange(len(points)), FIT_CLIENTS, rng)
-    model = KMeans(k, n_init=5, random_state=int(rng.integers(2**31))).fit(points[rows])
-    mean_value = np.bincount(model.labels_, value[rows], k) / np.bincount(model.labels_, minlength=k)
+    model = KMeans(k, n_init=5, random_state=int(rng.integers(2**31))).fit(points)
+    mean_value = np.bincount(model.labels_, value, k) / np.bincount(model.labels_, minlength=k)
     return np.asarray(model.cluster_centers_[np.argsort(-mean_value, kind="stable")])
 
 

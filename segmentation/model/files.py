@@ -8,6 +8,7 @@ import numpy as np
 
 from segmentation.columns import Column
 from segmentation.errors import BadInputError
+from segmentation.model.clusters import nearest
 from segmentation.model.inputs import INPUT_NAMES, INPUTS
 from segmentation.model.space import Space
 from segmentation.model.tree import Tree
@@ -24,6 +25,10 @@ class Model:
     centres: np.ndarray
     persona_of_cluster: np.ndarray
     tree: Tree
+
+    def place(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the cluster and the leaf of each client of raw inputs, shape (clients, inputs); each for itself."""
+        return nearest(self.space.project(X), self.centres), self.tree.apply(X)
 
 
 def dump(model: Model) -> dict[str, bytes]:

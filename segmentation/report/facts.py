@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from segmentation.lookup import persona_codes
 from segmentation.model.tree import Tree
+from segmentation.parts import StoredTable
 from segmentation.personas import PERSONA_NAMES
 from segmentation.windows import windows
 
@@ -43,7 +44,7 @@ def facts_of(  # noqa: PLR0913, PLR0917 (what a run has come to, each thing once
     personas: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Any],
     tree: Tree,
-    segments: pa.Table,
+    segments: pa.Table | StoredTable,
     seed: int,
 ) -> Facts:
     """Return a run's facts, with a sample of its clients drawn from `segments`, stratified by persona."""
@@ -80,8 +81,8 @@ def _with_few_events(facts: Facts) -> list[date]:
     return [day for day in map(date.fromisoformat, facts.metrics["events"]["suspected_gaps"]) if day in days]
 
 
-def _sample(segments: pa.Table, rng: np.random.Generator) -> pa.Table:
-    codes = pc.index_in(segments["persona"], value_set=pa.array(PERSONA_NAMES)).to_numpy()
+def _sample(segments: pa.Table | StoredTable, rng: np.random.Generator) -> pa.Table:
+    codes = persona_codes(segments["persona"])
     sizes = np.bincount(codes, minlength=len(PERSONA_NAMES))
     least = np.minimum(sizes, LEAST_SHOWN)
     beyond = (sizes - least) * min(1.0, (MOST_SHOWN - least.sum()) / max((sizes - least).sum(), 1))
@@ -89,4 +90,6 @@ def _sample(segments: pa.Table, rng: np.random.Generator) -> pa.Table:
         np.sort(rng.choice(np.flatnonzero(codes == persona), quota, replace=False))
         for persona, quota in enumerate(least + beyond.astype(int))
     ]
-    return segments.select(["persona", *SHOWN]).take(np.concatenate(rows))
+    drawn = np.concatenate(rows)
+    personas = np.array(PERSONA_NAMES)[codes[drawn]]
+    return pa.table({"persona": personas, **{name: segments[name].take(drawn) for name in SHOWN}})

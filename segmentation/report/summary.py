@@ -95,6 +95,7 @@ def particulars(facts: Facts, language: str) -> list[tuple[str, str]]:
     found = {
         "as_of": said_day(facts.as_of, language),
         "clients": number(metrics["clients"], language),
+        "sample": number(metrics["sample_clients"], language) if "sample_clients" in metrics else "",
         "rows": number(events["rows_read"], language),
         "kept": number(events["kept"], language),
         "duplicates": number(events["duplicates"], language),
