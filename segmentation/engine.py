@@ -13,14 +13,16 @@ import duckdb
 from segmentation.errors import MenagerieError, WrongUsageError
 
 LIMIT_VARIABLE = "MENAGERIE_MEMORY_LIMIT"
+MOST_MEMORY_BYTES = 3_000_000_000
+"""Held at most unless another limit is given: more would make no stage much faster."""
 
 
 @contextmanager
 def connect(scratch: Path | None = None, memory_limit: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open a database in memory that spills into `scratch` (the system's own when None) and cleans up.
 
-    `memory_limit` is a size as DuckDB writes it (`800MB`), by default MENAGERIE_MEMORY_LIMIT or 80 % of the
-    machine's memory; MENAGERIE_THREADS sets the threads, by default one a processor.
+    `memory_limit` is a size as DuckDB writes it (`800MB`), by default MENAGERIE_MEMORY_LIMIT, or 3 GB, or
+    80 % of the machine's memory where that is less; MENAGERIE_THREADS sets the threads, by default one a processor.
     """
     with TemporaryDirectory(prefix="menagerie-", dir=scratch, ignore_cleanup_errors=True) as spill:
         config = {"temp_directory": spill, "preserve_insertion_order": "false"}
@@ -34,6 +36,9 @@ def connect(scratch: Path | None = None, memory_limit: str | None = None) -> Ite
             raise MenagerieError(f"The database engine does not start: {reason(error)}") from error
         with connection:
             connection.execute("SET enable_progress_bar = false")  # progress is the reporter's to show
+            if not memory_limit:
+                own = connection.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchone()
+                connection.execute(f"SET memory_limit = '{min(MOST_MEMORY_BYTES, *(own or ()))} bytes'")
             yield connection
 
 

@@ -1,8 +1,8 @@
 """Run the feature definition on an engine, and check the result by its laws before anyone uses it."""
 
 import json
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,13 +17,18 @@ from segmentation.engine import quoted
 from segmentation.errors import BadInputError, MenagerieError
 from segmentation.ingest import account, is_ingested, is_unfinished, month_files
 from segmentation.parts import parts
-from segmentation.windows import Windows, utc_offsets, windows
+from segmentation.windows import utc_offsets, windows
 
 ORIGIN = b"menagerie"
 _SPARK_SCHEMA = b"org.apache.spark.sql.parquet.row.metadata"
 
 MONEY_TOLERANCE = 1e-9
 """Relative; an average is one division away from the exact sum."""
+
+VISITS_AT_ONCE = 8_000_000
+"""What a user does rests on that user's visits alone, so that a range of users after another needs less memory."""
+
+Rollups = Mapping[str, Sequence[Path]]
 
 LAWS = {
     "each client stands once": "count(*) = count(DISTINCT user_id)",
@@ -48,22 +53,16 @@ def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", s
     """
     span = windows(as_of)
     offsets = utc_offsets(timezone, span.start, span.end)
+    steps = {name: ibis_duckdb.compile(step) for name, step in definitions.steps(span, offsets).items()}
     found = files(events, span.months)
-    made_of = origin(events, as_of, timezone)
+    schema = columns.SCHEMA.with_metadata({ORIGIN: json.dumps(origin(events, as_of, timezone))})
+    draft = out.with_name(f".{out.name}.tmp")
     try:
         with engine.connect(scratch or out.parent) as connection:
-            for name, paths in rollups.ensure(connection, found).items():
-                connection.execute(f"CREATE TEMP VIEW {name} AS FROM read_parquet([{', '.join(map(quoted, paths))}])")
-            *earlier, (_, query) = _queries(span, offsets).items()
-            for name, step in earlier:
-                # The buyers' visits are read twice rather than stored: reading is cheap, and storing takes memory.
-                kind = "VIEW" if name == "kept" else "TABLE"
-                connection.execute(f"CREATE TEMP {kind} {name} AS {step}")
-            draft = out.with_name(f".{out.name}.tmp")
-            connection.execute(
-                f"COPY ({query} ORDER BY user_id) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd,"
-                f" KV_METADATA {{{ORIGIN.decode()}: {quoted(json.dumps(made_of))}}})"
-            )
+            rolled_up = rollups.ensure(connection, found)
+            with pq.ParquetWriter(draft, schema, compression="zstd") as writer:
+                for users in _ranges(connection, rolled_up):
+                    writer.write_table(_clients(connection, rolled_up, users, steps).cast(schema))
             rows = _checked(connection, draft, as_of)
             draft.replace(out)
     except (duckdb.Error, OSError) as error:
@@ -71,6 +70,8 @@ def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", s
         if is_about_data and (month := rollups.damaged_month(found)):
             raise BadInputError(f"The events of {month} are damaged; ingest into a new folder.") from error
         raise MenagerieError(f"Building the client table stopped: {engine.reason(error)}.") from error
+    finally:
+        draft.unlink(missing_ok=True)
     return rows
 
 
@@ -102,9 +103,36 @@ def read_clients(path: Path) -> pa.Table:
         raise BadInputError(f"{path.name} is no client table: {engine.reason(error)}.") from error
 
 
-def _queries(span: Windows, offsets: list[tuple[datetime, timedelta]]) -> dict[str, str]:
-    steps = definitions.steps(span, offsets)
-    return {name: ibis_duckdb.compile(step) for name, step in steps.items()}
+def _ranges(connection: duckdb.DuckDBPyConnection, rolled_up: Rollups) -> list[str]:
+    """Return conditions on `user_id`, in its order, that each let through what is worked on at once."""
+    counted = f"SELECT count(*) FROM {_read(rolled_up['visits'])}"  # noqa: S608 (our own paths, here and below)
+    (rows,) = connection.execute(counted).fetchone() or (0,)
+    ranges = rows // VISITS_AT_ONCE + 1
+    shares = [n / ranges for n in range(1, ranges)]
+    cut = f"SELECT quantile_disc(user_id, {shares}) FROM {_read(rolled_up['purchases'])}"  # noqa: S608
+    (cuts,) = connection.execute(cut).fetchone() or (None,)
+    cuts = sorted(set(cuts or []))
+    beginnings = ["true", *(f"user_id >= {user}" for user in cuts)]
+    ends = [*(f"user_id < {user}" for user in cuts), "true"]
+    return [f"{beginning} AND {end}" for beginning, end in zip(beginnings, ends, strict=True)]
+
+
+def _clients(
+    connection: duckdb.DuckDBPyConnection, rolled_up: Rollups, users: str, steps: Mapping[str, str]
+) -> pa.Table:
+    """Return the clients among some users, in order."""
+    for name, paths in rolled_up.items():
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS FROM {_read(paths)} WHERE {users}")
+    *earlier, (_, query) = steps.items()
+    for name, step in earlier:
+        # The buyers' visits are read twice rather than stored: reading is cheap, and storing takes memory.
+        kind = "VIEW" if name == "kept" else "TABLE"
+        connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {step}")
+    return connection.sql(f"{query} ORDER BY user_id").to_arrow_table()
+
+
+def _read(paths: Sequence[Path]) -> str:
+    return f"read_parquet([{', '.join(map(quoted, paths))}])"
 
 
 def origin(events: Path, as_of: date, timezone: str) -> dict[str, Any]:

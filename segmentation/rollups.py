@@ -14,14 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis import duckdb as ibis_duckdb
 
-from segmentation import definitions
+from segmentation import definitions, lineage
 from segmentation.engine import quoted
 from segmentation.month_files import footer, read_account
 from segmentation.progress import SILENT, Reporter
 
-FOLDER = "rollup"
 _MADE_OF = b"menagerie.made-of"
-QUERIES = {name: ibis_duckdb.compile(table) for name, table in definitions.rollups().items()}
+QUERIES = {name: ibis_duckdb.compile(table.order_by("user_id")) for name, table in definitions.rollups().items()}
 
 
 def ensure(
@@ -52,7 +51,7 @@ def damaged_month(events: Iterable[Path]) -> str | None:
 
 
 def _path(events: Path, name: str) -> Path:
-    return events.parents[2] / FOLDER / name / events.parent.name / events.name
+    return events.parents[2] / lineage.DERIVED / name / events.parent.name / events.name
 
 
 def _identity(events: Path) -> str:

@@ -9,14 +9,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import oracle
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
 
+from segmentation import features
 from segmentation.columns import NAMES, SCHEMA
 from segmentation.errors import BadInputError, WrongUsageError
-from segmentation.features import client_table
+from segmentation.features import client_table, read_clients, write_clients
 from segmentation.ingest import ingest
 
 AS_OF = date(2020, 4, 30)
@@ -552,6 +554,15 @@ def test_a_new_file_leaves_what_was_there_as_it_is(tmp_path: Path) -> None:
     tables = [client_table(tmp_path / folder, AS_OF) for folder in ("out", "at once")]
     assert tables[0] == tables[1]
     assert sum(tables[0]["count_products_7m"].to_pylist()) == 20
+
+
+def test_ranges_of_users_make_the_table_that_is_made_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ingest(bundled(), tmp_path / "out")
+    at_once = client_table(tmp_path / "out", AS_OF)
+    monkeypatch.setattr(features, "VISITS_AT_ONCE", 5000)
+    write_clients(tmp_path / "out", AS_OF, tmp_path / "clients.parquet")
+    assert pq.ParquetFile(tmp_path / "clients.parquet").num_row_groups > 3
+    assert read_clients(tmp_path / "clients.parquet") == at_once
 
 
 def test_rollups_of_other_events_are_made_anew(tmp_path: Path) -> None:
