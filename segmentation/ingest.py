@@ -22,7 +22,7 @@ from segmentation import clean, engine, merge, raw, rollups
 from segmentation.errors import BadInputError, MenagerieError
 from segmentation.month_files import Month, read_account
 from segmentation.progress import SILENT, Reporter, Step
-from segmentation.stage import Source, digest, stage, write_json
+from segmentation.stage import Source, digests, stage, write_json
 from segmentation.workspace import workspace
 
 LEDGER = "ingest.json"
@@ -137,8 +137,7 @@ def _ingest(
     connection: duckdb.DuckDBPyConnection, paths: list[Path], out: Path, scratch: Path, reporter: Reporter
 ) -> Ingested:
     ledger = read_ledger(out)
-    with ThreadPoolExecutor(engine.threads()) as pool:
-        named = list(zip(paths, pool.map(digest, paths), strict=True))
+    named = list(zip(paths, digests(paths), strict=True))
     fresh = {sha256: path for path, sha256 in reversed(named) if sha256 not in ledger}
     fresh = dict(reversed(fresh.items()))
     unfinished = _read_staged(out)

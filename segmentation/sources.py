@@ -11,7 +11,7 @@ from segmentation.progress import Reporter
 from segmentation.s3 import SCHEME, Bucket, Object
 from segmentation.s3_store import fetch_ingested
 from segmentation.scratch import check_room
-from segmentation.stage import digest
+from segmentation.stage import digests
 from segmentation.store import Store
 
 
@@ -26,7 +26,7 @@ def prepare(sources: Sequence[str], store: Store, work: Path, reporter: Reporter
             raise BadInputError(f"Of the ingested events in {sources[0]} some are missing; ingest them anew.")
         return given
     local, remote = _found(sources)
-    hashed = [(digest(path), path) for path in local]
+    hashed = list(zip(digests(local), local, strict=True))
     wanted = {sha256 for sha256, _ in hashed} | {_identity(o) for _, objects in remote for o in objects}
     folder = work / lineage.key_of(wanted)
     held = _recalled(wanted, folder, store)

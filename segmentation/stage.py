@@ -8,9 +8,11 @@ import hashlib
 import json
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmentation import clean, events, plain, raw
+from segmentation import clean, engine, events, plain, raw
 from segmentation.csv_rows import Reject
 from segmentation.errors import MenagerieError
 from segmentation.month_files import Months
@@ -41,8 +43,14 @@ class Source:
         return self.rows_read - sum(self.rejected.values())
 
 
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
+def digests(paths: Sequence[Path]) -> list[str]:
+    """Return the SHA-256 of each file's bytes; of one that has not changed since it was asked for last, at once."""
+    with ThreadPoolExecutor(engine.threads()) as pool:
+        return list(pool.map(_digest, paths, [(path.stat().st_size, path.stat().st_mtime_ns) for path in paths]))
+
+
+@cache
+def _digest(path: Path, state: tuple[int, int]) -> str:  # noqa: ARG001 (of the file, for the cache)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
