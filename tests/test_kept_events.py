@@ -28,7 +28,6 @@ from segmentation.pipeline import Run, run
 from segmentation.progress import SILENT, Step
 from segmentation.simulate import Shop, simulate
 from segmentation.sources import prepare
-
 from segmentation.store import open_store
 
 AS_OF = date(2020, 4, 30)
