@@ -14,6 +14,9 @@ from segmentation.scratch import check_room
 from segmentation.stage import digests
 from segmentation.store import Store
 
+DIGESTS = "digests.json"
+"""In the folder of ingested events, so that a daily run does not read all raw files to tell which are new."""
+
 
 def prepare(sources: Sequence[str], store: Store, work: Path, reporter: Reporter) -> Path:
     """Return a folder of ingested events: the one given, or one in `work` for exactly these raw files.
@@ -26,7 +29,7 @@ def prepare(sources: Sequence[str], store: Store, work: Path, reporter: Reporter
             raise BadInputError(f"Of the ingested events in {sources[0]} some are missing; ingest them anew.")
         return given
     local, remote = _found(sources)
-    hashed = list(zip(digests(local), local, strict=True))
+    hashed = list(zip(digests(local, work / DIGESTS), local, strict=True))
     wanted = {sha256 for sha256, _ in hashed} | {_identity(o) for _, objects in remote for o in objects}
     folder = work / lineage.key_of(wanted)
     held = _recalled(wanted, folder, store)

@@ -7,12 +7,12 @@ import csv
 import hashlib
 import json
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +43,30 @@ class Source:
         return self.rows_read - sum(self.rejected.values())
 
 
-def digests(paths: Sequence[Path]) -> list[str]:
-    """Return the SHA-256 of each file's bytes; of one that has not changed since it was asked for last, at once."""
+def digests(paths: Sequence[Path], notes: Path | None = None) -> list[str]:
+    """Return the SHA-256 of each file's bytes.
+
+    A file is read once as long as its size and its time of change stay: in this process, and in any where `notes`
+    names the file in which digests are noted down.
+    """
+    if notes:
+        with suppress(FileNotFoundError, ValueError):
+            _digests.update(json.loads(notes.read_text()))
+    states = [f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths]
+    unknown = {state: path for state, path in zip(states, paths, strict=True) if state not in _digests}
     with ThreadPoolExecutor(engine.threads()) as pool:
-        return list(pool.map(_digest, paths, [(path.stat().st_size, path.stat().st_mtime_ns) for path in paths]))
+        _digests.update(zip(unknown, pool.map(_digest, unknown.values()), strict=True))
+    if notes and unknown:
+        # One that has just changed may change once more without its time telling.
+        settled = (state for state, path in zip(states, paths, strict=True) if time.time() - path.stat().st_mtime > 10)
+        write_json(notes, {state: _digests[state] for state in settled})
+    return [_digests[state] for state in states]
 
 
-@cache
-def _digest(path: Path, state: tuple[int, int]) -> str:  # noqa: ARG001 (of the file, for the cache)
+_digests: dict[str, str] = {}
+
+
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -2,9 +2,11 @@
 
 import gzip
 import hashlib
+import json
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ from faults import faulty_proxy
 from needs import Call, recorded
 from s3_servers import S3Server, entered, environment, moto_server, rclone_server
 
-from segmentation import lineage
+from segmentation import lineage, stage
 from segmentation.errors import BadInputError
 from segmentation.features import write_clients
 from segmentation.ingest import account, is_ingested
@@ -28,6 +30,7 @@ from segmentation.pipeline import Run, run
 from segmentation.progress import SILENT, Step
 from segmentation.simulate import Shop, simulate
 from segmentation.sources import prepare
+from segmentation.stage import digests
 from segmentation.store import open_store
 
 AS_OF = date(2020, 4, 30)
@@ -405,3 +408,18 @@ def trees_are_equal(server: S3Server, tmp_path: Path, folder: Path) -> bool:
     open_store(server.url(tmp_path.name)).recall("another", tmp_path / "back")
     one, other = ({p: (f / p).read_bytes() for p in lineage.event_files(f)} for f in (folder, tmp_path / "back"))
     return one == other and lineage.read(folder) == lineage.read(tmp_path / "back") and is_ingested(tmp_path / "back")
+
+
+def test_a_raw_file_that_did_not_change_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, notes = tmp_path / "raw.csv", tmp_path / "digests.json"
+    told = []
+    for content, changed_s in ((b"one", 1_000), (b"two", 1_000), (b"two", 2_000), (b"six", time.time())):
+        monkeypatch.setattr(stage, "_digests", {})  # as in another process
+        file.write_bytes(content)
+        os.utime(file, (changed_s, changed_s))
+        told += digests([file], notes)
+    expected = [hashlib.sha256(content).hexdigest() for content in (b"one", b"one", b"two", b"six")]
+    assert told == expected
+    assert not json.loads(notes.read_text())  # a file may change twice in one tick of its clock
+    notes.write_text("{")
+    assert digests([file], notes) == expected[-1:]
