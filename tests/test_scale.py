@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("scale")
     (out / "results").mkdir()
     where = ["--folder", str(out), "--results", str(out / "results")]
-    assert scale.run(["--events", SIZE, "--rounds", "1", "--memory", "4", "--time", "120", *where]) == 0
+    assert scale.run(["--events", SIZE, "--rounds", "1", "--memory", "4", "--time", "300", *where]) == 0
     return out
 
 
