@@ -94,9 +94,14 @@ def notebook() -> Work:
 
 def _spark_session() -> "SparkSession":
     """Start Spark with all cores and half of the memory."""
-    settings = f"--driver-memory {memory_gb() / 2:.0f}g --conf spark.ui.enabled=false"
-    partitions = f"--conf spark.sql.shuffle.partitions={PARTITIONS_A_CORE * len(os.sched_getaffinity(0))}"
-    os.environ["PYSPARK_SUBMIT_ARGS"] = f"{settings} {partitions} pyspark-shell"
+    settings = {
+        "spark.driver.memory": f"{memory_gb() / 2:.0f}g",
+        "spark.sql.shuffle.partitions": PARTITIONS_A_CORE * len(os.sched_getaffinity(0)),
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    given = " ".join(f"--conf {name}={value}" for name, value in settings.items())
+    os.environ["PYSPARK_SUBMIT_ARGS"] = f"{given} pyspark-shell"
     session: SparkSession = import_module("segmentation.spark").session()
     return session
 
