@@ -81,7 +81,10 @@ def race(events: Path, names: Sequence[str], rounds: int, limits: Limits) -> dic
 def attempt(name: str, events: Path, out: Path, limits: Limits) -> Taken:
     """Let a contestant do its work once."""
     command = [sys.executable, "-m", "benchmarks.contestants", name, str(events), str(out)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as process:
+    environment = os.environ | {"SPARK_LOCAL_DIRS": str(out.parent)}  # so that what a killed Spark leaves is removed
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment, start_new_session=True
+    ) as process:
         try:
             peaks, cpu = _watch(process, limits)
             said = process.communicate()[0].splitlines()

@@ -24,8 +24,9 @@ Each contestant works in a process of its own, in turns; every table is first co
 within 1e-12, and one that differs has no time. Starting Python, imports and a Spark session are not counted; the files
 are in the system's cache. Seconds are those of the fastest round, since whatever else a machine does only adds to
 them; median and CPU (of all threads together) are over all rounds. Peak is the largest memory of the whole process,
-with what it started. The scan is the floor: it decodes every value of the seven columns that the definition reads, for
-one XOR, sum or sum of lengths each, and writes nothing.
+with what it started; the CPU of Spark's Java counts from its start. `ours` finds the rollups as ingesting left them;
+`from-events` makes them anew within its time, and all others read the events. The scan is the floor: it decodes every
+value of the seven columns that the definition reads, for one XOR, sum or sum of lengths each, and writes nothing.
 """
 
 Section = dict[str, Any]

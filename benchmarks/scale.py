@@ -61,7 +61,9 @@ def main() -> int:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Measure one size as the command line says, and record it; return 1 when a table was wrong or one failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
-    parser.add_argument("--events", type=_size, default="20M", help="how many: 20M, 40M, 80M, 411M (default 20M)")
+    parser.add_argument(
+        "--events", type=_size, default="20M", help="how many: 5M, 20M, 80M, 411M or others (default 20M)"
+    )
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=list(CONTESTANTS))
     parser.add_argument("--folder", type=Path, default=OUT, help="where the events are made and kept")
     parser.add_argument("--results", type=Path, default=results.FOLDER, help="where RESULTS.md is")

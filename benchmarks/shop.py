@@ -18,7 +18,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from segmentation import engine, ingest
+from segmentation import engine, ingest, rollups
 from segmentation.engine import quoted
 from segmentation.events import SCHEMA
 from segmentation.month_files import Month
@@ -42,9 +42,14 @@ def clients_for(events: int) -> int:
 
 
 def make(shop: Shop, folder: Path) -> None:
-    """Write the shop's events, each once, into `folder` as ingested; do nothing if it was done before."""
-    if ingest.is_ingested(folder):
-        return
+    """Write the shop's events, each once, and their rollups into `folder` as ingested; what is there stays."""
+    if not ingest.is_ingested(folder):
+        _make_events(shop, folder)
+    with engine.connect(folder) as connection:
+        rollups.ensure(connection, [path for paths in ingest.month_files(folder).values() for path in paths])
+
+
+def _make_events(shop: Shop, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
     folder.mkdir(parents=True)
     catalogue = stock(shop.clients, shop.seed)

@@ -34,24 +34,28 @@ def rollups(events: Table = EVENTS) -> dict[str, Table]:
 
     Those of several files together serve as those of all their events do: rows only add up.
     """
-    return {"visits": visits(events), "purchases": purchases(events)}
+    return {"visits": visits(slotted(events)), "purchases": purchases(events)}
 
 
-def visits(events: Table) -> Table:
-    """Sum up events by user, session and slot, a quarter of an hour; events without a session have one of their own.
+def slotted(events: Table) -> Table:
+    """Return what visits are summed up from: each event's user, type, session and slot, a quarter of an hour.
 
     A slot is inside a window or out of it, and in one hour of one day on any shop's clock, as its events are. It is
     told by its number since 0001-01-01, a Monday.
     """
     # Whole seconds, since engines count them as floats, which would round the last microsecond of a slot up.
     since = events.event_time.truncate("s").epoch_seconds() + _SECONDS_BEFORE_1970
-    slotted = events.select(
+    return events.select(
         "user_id",
         "event_type",
         # 64 bits tell one user's sessions apart as well as 36 characters do, in a fifth of the memory.
         session=events.user_session.notnull().ifelse(events.user_session.hash(), ibis.null("int64")),
         slot=(since // (SLOT // timedelta(seconds=1))).cast("int32"),
     )
+
+
+def visits(slotted: Table) -> Table:
+    """Sum up slotted events by user, session and slot; those without a session have one of their own."""
     return slotted.group_by("user_id", "session", "slot").aggregate(
         views=slotted.count(where=slotted.event_type == "view"),
         carts=slotted.count(where=slotted.event_type == "cart"),

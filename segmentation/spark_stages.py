@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import ibis
 import pyarrow as pa
 
 from segmentation import definitions, features, spark
@@ -37,8 +38,7 @@ def write_clients(session: "SparkSession", events: str, as_of: date, out: str, t
         files = [f"{events}/{file.relative_to(accounts)}" for file in features.files(accounts, span.months)]
         origin = features.origin(accounts, as_of, timezone)
         session.read.parquet(*files).createOrReplaceTempView("events")
-        for name, rollup in definitions.rollups().items():
-            session.sql(spark.compiled(rollup)).createOrReplaceTempView(name)
+        _sum_up(session)
         *earlier, (_, query) = definitions.steps(span, offsets).items()
         stored = [_stored(session, spark.compiled(step), name) for name, step in earlier]
         stored.append(clients := _stored(session, spark.compiled(query), "clients"))
@@ -66,6 +66,16 @@ def assign_clients(session: "SparkSession", model: Model, clients: str, out: str
         table = spark.read(session, clients).select(*NAMES).orderBy("user_id")
         types = import_module("pyspark.sql.pandas.types")
         spark.write(table.mapInArrow(segments, types.from_arrow_schema(SEGMENT_SCHEMA, prefer_timestamp_ntz=True)), out)
+
+
+def _sum_up(session: "SparkSession") -> None:
+    """Give the rollups of the view `events` their names."""
+    slotted = definitions.slotted(definitions.EVENTS)
+    # By user before they are summed up, once for all steps: sums would be shuffled by their three keys, then by user.
+    session.sql(spark.compiled(slotted)).repartition("user_id").createOrReplaceTempView("slotted")
+    visits = definitions.visits(ibis.table(slotted.schema(), name="slotted"))
+    for name, rollup in {"visits": visits, "purchases": definitions.purchases(definitions.EVENTS)}.items():
+        session.sql(spark.compiled(rollup)).createOrReplaceTempView(name)
 
 
 def _stored(session: "SparkSession", query: str, name: str) -> "DataFrame":

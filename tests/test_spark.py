@@ -155,6 +155,19 @@ def test_a_shop_is_the_same_on_both_engines(session: "SparkSession", shop: Whole
     assert found.schema.types == SCHEMA.types
 
 
+def test_events_are_read_twice_and_shuffled_once(session: "SparkSession", shop: Whole) -> None:
+    """The plan of `kept` for a shop of any size: one pass for buyers, one for visits, both by user and no more."""
+    on_spark(session, shop.events, AS_OF)
+    session.conf.set("spark.sql.autoBroadcastJoinThreshold", "-1")
+    try:
+        plan = session.table("kept")._jdf.queryExecution().executedPlan().toString()
+    finally:
+        session.conf.unset("spark.sql.autoBroadcastJoinThreshold")
+    assert plan.count("FileScan parquet") == 2
+    exchanges = re.findall(r"Exchange (\w+\(.*?\))", re.sub(r"#\d+L?", "", plan))
+    assert exchanges == ["hashpartitioning(user_id, 2)"] * 2
+
+
 def test_a_table_by_spark_says_what_it_was_made_of(session: "SparkSession", shop: Whole, tmp_path: Path) -> None:
     features.write_clients(shop.events, AS_OF, tmp_path / "clients.parquet")
     on_spark(session, shop.events, AS_OF)
