@@ -72,7 +72,7 @@ def _make(connection: duckdb.DuckDBPyConnection, name: str, events: Path, made_o
     draft = rollup.with_name(f".{rollup.name}.tmp")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW events AS FROM read_parquet({quoted(events)})")
     connection.execute(
-        f"COPY ({QUERIES[name]}) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd,"
+        f"COPY ({QUERIES[name]}) TO {quoted(draft)} (FORMAT parquet, COMPRESSION snappy,"
         f" KV_METADATA {{{quoted(_MADE_OF.decode())}: {quoted(made_of)}}})"
     )
     draft.replace(rollup)
