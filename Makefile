@@ -28,9 +28,10 @@ run: $(STORE)/snapshots/CURRENT ## Segment the bundled sample and serve it on PO
 test: $(DEV_STAMP) ## Run the tests
 	$(BIN)/python -m pytest
 
-check: $(DEV_STAMP) ## Format and lint checks, strict types, dead code
+check: $(DEV_STAMP) ## Format and lint checks, layers, strict types, dead code
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	$(BIN)/vulture
 

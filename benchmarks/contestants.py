@@ -17,8 +17,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from segmentation import engine, ingest
-from segmentation.engine import quoted
+from segmentation.store.lineage import LEDGER
+from segmentation.tools import engine
+from segmentation.tools.engine import quoted
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -68,12 +69,12 @@ def yardstick(events: Path, as_of: date, out: Path) -> None:
 
 def from_events() -> Work:
     """Return ours with the rollups made anew: in a folder of links to the events, so that theirs stay."""
-    write_clients = import_module("segmentation.features").write_clients
+    write_clients = import_module("segmentation.features.table").write_clients
 
     def work(events: Path, as_of: date, out: Path) -> None:
         with TemporaryDirectory(prefix="anew-", dir=out.parent) as folder:
             shutil.copytree(events / "events", Path(folder) / "events", copy_function=os.link)
-            shutil.copy(events / ingest.LEDGER, folder)
+            shutil.copy(events / LEDGER, folder)
             write_clients(Path(folder), as_of, out)
 
     return work
@@ -81,14 +82,14 @@ def from_events() -> Work:
 
 def spark() -> Work:
     """Start Spark, and return the work of our engine on it."""
-    session, write_clients = _spark_session(), import_module("segmentation.spark_stages").write_clients
+    session, write_clients = _spark_session(), import_module("segmentation.spark.stages").write_clients
     return lambda events, as_of, out: write_clients(session, str(events), as_of, str(out))
 
 
 def notebook() -> Work:
     """Start Spark, and return the work of the original study."""
     session, clients = _spark_session(), import_module("benchmarks.spark_yardstick").clients
-    write = import_module("segmentation.spark").write
+    write = import_module("segmentation.spark.session").write
     return lambda events, as_of, out: write(clients(session, str(events), as_of), str(out))
 
 
@@ -102,7 +103,7 @@ def _spark_session() -> "SparkSession":
     }
     given = " ".join(f"--conf {name}={value}" for name, value in settings.items())
     os.environ["PYSPARK_SUBMIT_ARGS"] = f"{given} pyspark-shell"
-    session: SparkSession = import_module("segmentation.spark").session()
+    session: SparkSession = import_module("segmentation.spark.session").session()
     return session
 
 
@@ -116,7 +117,7 @@ def _by(module: str) -> Callable[[], Work]:
 
 CONTESTANTS = {
     "scan": Contestant("DuckDB reads the seven columns used, and no more", lambda: scan),
-    "ours": Contestant("`segmentation features`: Ibis on DuckDB, from rollups", _by("segmentation.features")),
+    "ours": Contestant("`segmentation features`: Ibis on DuckDB, from rollups", _by("segmentation.features.table")),
     "from-events": Contestant("the same, rollups made anew from the events", from_events),
     "yardstick": Contestant("hand-written SQL on DuckDB", lambda: yardstick),
     "polars": Contestant("Polars, lazy, streaming", _by("benchmarks.polars_yardstick"), ("polars",)),

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import duckdb
 
-from segmentation.columns import COLUMNS
-from segmentation.engine import quoted
+from segmentation.features.columns import COLUMNS
+from segmentation.tools.engine import quoted
 
 ROUNDING = 1e-12
 """Relative: by so much may a float differ."""

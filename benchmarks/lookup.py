@@ -28,17 +28,17 @@ import numpy.typing as npt
 import pyarrow as pa
 from flask import Flask
 
-from segmentation.lookup import SEGMENT_SCHEMA
-from segmentation.personas import PERSONAS
-from segmentation.snapshot import Contents, publish
-from segmentation.store import open_store
+from segmentation.features.columns import SEGMENT_SCHEMA
+from segmentation.model.personas import PERSONAS
+from segmentation.snapshot.publish import Contents, publish
+from segmentation.store.backends import open_store
 from service.app import create_app
-from service.log import JsonLog
-from service.metrics import Metrics
-from service.provider import Provider
-from service.server import Server, bind
-from service.settings import Settings
-from service.shared_metrics import share_metrics
+from service.common.log import JsonLog
+from service.common.settings import Settings
+from service.metrics.metrics import Metrics
+from service.metrics.shared_metrics import share_metrics
+from service.server.server import Server, bind
+from service.snapshots.provider import Provider
 
 ROUNDS = 300
 ROUND_S = 0.1

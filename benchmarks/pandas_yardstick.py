@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.dataset as ds
 
-from segmentation.columns import DAY_TIMES, NAMES, SCHEMA, WEEKDAYS, WINDOW_MONTHS
-from segmentation.windows import Windows, windows
+from segmentation.features.calendar import Windows, windows
+from segmentation.features.columns import DAY_TIMES, NAMES, SCHEMA, WEEKDAYS, WINDOW_MONTHS
 
 
 def write_clients(events: Path, as_of: date, out: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import polars as pl
 
-from segmentation.columns import DAY_TIMES, NAMES, WEEKDAYS, WINDOW_MONTHS
-from segmentation.windows import windows
+from segmentation.features.calendar import windows
+from segmentation.features.columns import DAY_TIMES, NAMES, WEEKDAYS, WINDOW_MONTHS
 
 BITS = 21
 

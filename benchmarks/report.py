@@ -19,10 +19,10 @@ from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.bars import at_most
 from benchmarks.run import AS_OF, ROOT, segmentation
-from segmentation.catalog import verified
+from segmentation.commands.report import facts_in
 from segmentation.report import facts_of, report
-from segmentation.report_command import facts_in
-from segmentation.store import open_store
+from segmentation.snapshot.catalog import verified
+from segmentation.store.backends import open_store
 
 CLIENTS = 2_000_000
 OPENINGS = 5

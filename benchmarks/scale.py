@@ -15,8 +15,8 @@ from benchmarks import results, shop
 from benchmarks.bars import at_most
 from benchmarks.contestants import CONTESTANTS, memory_gb
 from benchmarks.race import Limits, race
-from segmentation import ingest
-from segmentation.simulate import Shop
+from segmentation.ingest import ingested
+from simulator import Shop
 
 OUT = Path(__file__).parent / "out"
 ROUNDS = 5
@@ -33,7 +33,7 @@ def measure(
     settings = Shop(shop.clients_for(events_of(size)), shop.SEED)
     shop.make(settings, folder / size)
     found = race(folder / size, names, rounds, limits or Limits(0.75 * memory_gb(), 1800))
-    counted = {"events": ingest.account(folder / size).events, "clients": settings.clients}
+    counted = {"events": ingested.account(folder / size).events, "clients": settings.clients}
     summaries = {name: result.summary for name, result in found.items()}
     return results.section(counted, rounds, datetime.now(UTC).date(), summaries)
 

@@ -24,7 +24,7 @@ from flask import Flask
 from benchmarks import lookup
 from benchmarks.bars import at_least, at_most
 from benchmarks.run import start_s
-from service.keys import new_key
+from service.keys.keys import new_key
 
 CLIENTS = 5_000_000
 RATE = 500

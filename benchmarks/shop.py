@@ -18,17 +18,20 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from segmentation import engine, ingest, rollups
-from segmentation.engine import quoted
-from segmentation.events import SCHEMA
-from segmentation.month_files import Month
-from segmentation.simulate import Shop
-from segmentation.simulate.catalogue import stock
-from segmentation.simulate.months import DAY_S, FIRST_DAY, MONTH_NAMES, MONTH_STARTS
-from segmentation.simulate.sessions import Visits
-from segmentation.simulate.simulation import THREADS, tables
-from segmentation.simulate.visits import month_visits
-from segmentation.stage import Source, write_json
+from segmentation.ingest import ingested, rollups
+from segmentation.ingest.events import SCHEMA
+from segmentation.ingest.month_files import Month
+from segmentation.ingest.source_file import Source
+from segmentation.store.lineage import LEDGER
+from segmentation.tools import engine
+from segmentation.tools.engine import quoted
+from segmentation.tools.files import write_json
+from simulator import Shop
+from simulator.catalogue import stock
+from simulator.months import DAY_S, FIRST_DAY, MONTH_NAMES, MONTH_STARTS
+from simulator.sessions import Visits
+from simulator.simulation import THREADS, tables
+from simulator.visits import month_visits
 
 CLIENTS_PER_EVENT = 98_500 / 20_000_000
 """With the 6.6 visitors that the real shop has for each client."""
@@ -43,10 +46,10 @@ def clients_for(events: int) -> int:
 
 def make(shop: Shop, folder: Path) -> None:
     """Write the shop's events, each once, and their rollups into `folder` as ingested; what is there stays."""
-    if not ingest.is_ingested(folder):
+    if not ingested.is_ingested(folder):
         _make_events(shop, folder)
     with engine.connect(folder) as connection:
-        rollups.ensure(connection, [path for paths in ingest.month_files(folder).values() for path in paths])
+        rollups.ensure(connection, [path for paths in ingested.month_files(folder).values() for path in paths])
 
 
 def _make_events(shop: Shop, folder: Path) -> None:
@@ -63,7 +66,7 @@ def _make_events(shop: Shop, folder: Path) -> None:
             path = folder / "events" / f"month={MONTH_STARTS[month]:%Y-%m}" / "events.parquet"
             _write(connection, map(_once, tables(visits, catalogue, shop.seed, pool)), path, account)
             sources.append(Source(f"{name}.parquet", sha256, sum(days.values()), {}))
-    write_json(folder / ingest.LEDGER, {"sources": [asdict(source) for source in sources]})
+    write_json(folder / LEDGER, {"sources": [asdict(source) for source in sources]})
 
 
 def _days(visits: Visits) -> dict[str, int]:

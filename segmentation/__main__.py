@@ -2,6 +2,6 @@
 
 import sys
 
-from segmentation.cli import main
+from segmentation.commands.cli import main
 
 sys.exit(main())

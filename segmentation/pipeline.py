@@ -7,23 +7,22 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from segmentation import sources
-from segmentation.assign import assign_file
-from segmentation.columns import SCHEMA
-from segmentation.errors import QualityGateError
-from segmentation.features import read_origin, write_clients
-from segmentation.fit import fit
-from segmentation.ingest import Ingested, account
-from segmentation.lookup import SEGMENT_SCHEMA
-from segmentation.manifest import canonical
+from segmentation.features.columns import SCHEMA, SEGMENT_SCHEMA
+from segmentation.features.table import read_origin, write_clients
+from segmentation.ingest import sources
+from segmentation.ingest.ingested import Ingested, account
+from segmentation.model.assign import assign_file
 from segmentation.model.files import dump, load
-from segmentation.parts import StoredTable
-from segmentation.portraits import portraits
-from segmentation.progress import Reporter
+from segmentation.model.fit import fit
+from segmentation.model.portraits import portraits
 from segmentation.report import facts_of, report
-from segmentation.snapshot import Contents, publish_over
-from segmentation.store import open_store, told_in_a_sentence
-from segmentation.workspace import workspace
+from segmentation.snapshot.manifest import canonical
+from segmentation.snapshot.publish import Contents, publish_over
+from segmentation.store.protocol import Store, told_in_a_sentence
+from segmentation.tools.errors import QualityGateError
+from segmentation.tools.parts import StoredTable
+from segmentation.tools.progress import Reporter
+from segmentation.tools.workspace import workspace
 
 REJECTS_ALLOWED = 0.1
 """Share of a file's rows; in the real shops' files it is below one in ten thousand."""
@@ -37,7 +36,7 @@ class Run:
 
     events: Sequence[Path | str]
     as_of: date
-    store: str
+    store: Store
     seed: int = 0
     timezone: str = "UTC"
 
@@ -53,7 +52,7 @@ class Outcome:
 
 def run(run: Run, reporter: Reporter, now: datetime) -> Outcome:
     """Ingest, compute features, fit, assign and publish; `now` is the snapshot's creation time."""
-    store = open_store(run.store)
+    store = run.store
     with store.work() as work, workspace(work, reporter) as scratch:
         with told_in_a_sentence(store.url):
             served_before = store.current()

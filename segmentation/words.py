@@ -2,7 +2,7 @@
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from segmentation.columns import Column
+from segmentation.features.columns import Column
 
 LANGUAGES = ("en", "fr")
 

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from service.settings import StartError, read_settings
+from service.common.settings import StartError, read_settings
 
 
 def main() -> int:
@@ -13,7 +13,7 @@ def main() -> int:
     # The first process of a container never hears a signal that it has no handler for; gunicorn's comes later.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     gc.disable()  # nothing that is read here is ever garbage, and looking for some takes a tenth of the start
-    from service.server import serve  # noqa: PLC0415 (a stop is heard from before the libraries are read)
+    from service.server.server import serve  # noqa: PLC0415 (a stop is heard from before the libraries are read)
 
     try:
         serve(read_settings(sys.argv[1:], os.environ))

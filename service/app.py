@@ -14,20 +14,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import MapAdapter
 from werkzeug.wrappers import Response as AnyResponse
 
-from service.counting import count_read
-from service.guard import Guard
-from service.headers import with_headers
-from service.hosts import Hosts
-from service.keys import Keys
-from service.limits import RequestLimit
-from service.log import METHODS, JsonLog, described
-from service.metrics import Metrics
-from service.pages import Pages, browsed
-from service.problems import ProblemError, UnknownHostError, problem_response
-from service.provider import Provider
-from service.request import KEY_NAME, REQUEST_ID, STARTED_S, request_id
+from service.common.headers import with_headers
+from service.common.log import METHODS, JsonLog, described
+from service.common.problems import ProblemError, UnknownHostError, problem_response
+from service.common.request import KEY_NAME, REQUEST_ID, STARTED_S, request_id
+from service.common.settings import Settings
+from service.keys.guard import Guard
+from service.keys.hosts import Hosts
+from service.keys.keys import Keys
+from service.keys.limits import RequestLimit
+from service.metrics.counting import count_read
+from service.metrics.metrics import Metrics
+from service.pages.pages import Pages, browsed
 from service.routes import Routes
-from service.settings import Settings
+from service.snapshots.provider import Provider
 from service.watch import Watch
 
 _HOST = re.compile(r"[a-z0-9.-]{1,63}(?::\d{1,5})?|\[[a-f0-9:.]+\](?::\d{1,5})?", re.ASCII | re.IGNORECASE)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 
-from service.settings import Settings, StartError, read_settings
+from service.common.settings import Settings, StartError, read_settings
 
 _TIMEOUT_S = 4.0
 """A service that is slow under load is alive: killing its container would only add to the load of the others. The

@@ -5,18 +5,18 @@ from typing import Any
 
 from flask import Flask
 
-from service.answering import Answering
-from service.changes_view import ChangesViews
-from service.client_views import ClientViews
-from service.contract_views import ContractViews
-from service.documented import Route
-from service.guard import Guard
-from service.metrics_view import MetricsView
-from service.page_routes import add_pages
-from service.pages import Pages
-from service.provider import Provider
-from service.settings import Settings
-from service.snapshot_views import SnapshotViews
+from service.answers.answering import Answering
+from service.answers.changes_view import ChangesViews
+from service.answers.client_views import ClientViews
+from service.answers.contract_views import ContractViews
+from service.answers.documented import Route
+from service.answers.metrics_view import MetricsView
+from service.answers.snapshot_views import SnapshotViews
+from service.common.settings import Settings
+from service.keys.guard import Guard
+from service.pages.page_routes import add_pages
+from service.pages.pages import Pages
+from service.snapshots.provider import Provider
 
 
 class Routes:
@@ -48,7 +48,7 @@ class Routes:
         """Register every route, and the contract that they make together."""
 
         def contract() -> dict[str, Any]:
-            from service.contract import document  # noqa: PLC0415 (slow to read, and seldom needed)
+            from service.answers.contract import document  # noqa: PLC0415 (slow to read, and seldom needed)
 
             return document(app, self._routes, bool(self._guard))
 

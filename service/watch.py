@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from service.keys import Keys
-from service.log import JsonLog, described
-from service.provider import Provider
+from service.common.log import JsonLog, described
+from service.keys.keys import Keys
+from service.snapshots.provider import Provider
 
 _TELL_EVERY_S = 60.0
 _LONGEST_WAIT_S = 15.0
@@ -33,7 +33,9 @@ class Watch:
         before = self._provider.current()
         self._failures = 0 if self._provider.follow() else self._failures + 1
         self._provider.metrics.swaps.inc(before is not None and self._provider.current() is not before)
-        self._provider.metrics.serving(self._provider.current(), self._provider.unreachable)
+        if snapshot := self._provider.current():
+            self._provider.metrics.serving(snapshot.id, snapshot.as_of)
+        self._provider.metrics.reaching(not self._provider.unreachable)
         return min(self._provider.check_every_s * 2.0 ** min(self._failures, 10), _LONGEST_WAIT_S)
 
     def adopt(self) -> None:

@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, s
 from shared_data import CHECKOUT, bundled, missing
 
 from segmentation.pipeline import Run, run
-from segmentation.progress import SILENT
+from segmentation.store.backends import open_store
+from segmentation.tools.progress import SILENT
 
 AS_OF = date(2020, 4, 30)
 BEFORE = date(2020, 2, 29)
@@ -99,7 +100,8 @@ class Visit:
 def publish_sample(store: Path) -> None:
     """Publish the sample as it was two months before, then as it is."""
     for as_of in (BEFORE, AS_OF):
-        run(Run(bundled(), as_of, str(store)), SILENT, datetime(as_of.year, as_of.month, as_of.day, 23, tzinfo=UTC))
+        sample = Run(bundled(), as_of, open_store(str(store)))
+        run(sample, SILENT, datetime(as_of.year, as_of.month, as_of.day, 23, tzinfo=UTC))
 
 
 def chromium() -> str:

@@ -12,7 +12,7 @@ from serving import running
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let requests wait for a comparison on a busy machine, too."""
-    monkeypatch.setattr("service.comparisons._PATIENCE_S", 60.0)
+    monkeypatch.setattr("service.snapshots.comparisons._PATIENCE_S", 60.0)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from segmentation.columns import DAY_TIMES, SCHEMA, WEEKDAYS
+from segmentation.features.columns import DAY_TIMES, SCHEMA, WEEKDAYS
 
 # Seven kinds of client: days since the last purchase, items, value, views.
 KINDS = [

@@ -4,10 +4,10 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
-from segmentation.catalog import verified
+from segmentation.commands.report import facts_in
 from segmentation.report import Facts
-from segmentation.report_command import facts_in
-from segmentation.store import open_store
+from segmentation.snapshot.catalog import verified
+from segmentation.store.backends import open_store
 
 VOID = {"br", "meta", "link", "rect"}
 

@@ -18,7 +18,7 @@ import pytest
 from botocore.config import Config
 from moto.server import ThreadedMotoServer
 
-from segmentation.scratch import VARIABLE
+from segmentation.tools.scratch import VARIABLE
 
 REGION = "eu-west-3"
 KEY, SECRET = "menagerie", "a-secret-of-the-tests"

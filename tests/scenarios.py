@@ -20,15 +20,16 @@ from stacks import NAME, Deployed, deployed
 from test_deploy import NO_WAIT, OUTPUTS, Fargate
 
 from ecs import deploy
-from segmentation import cli, s3
-from segmentation.errors import MenagerieError
-from segmentation.progress import SILENT
-from segmentation.s3 import Bucket
-from segmentation.simulate import Shop, simulate
-from service.comparisons import Comparisons
-from service.log import JsonLog
-from service.s3_source import S3Source
-from service.settings import read_settings
+from segmentation.commands import cli
+from segmentation.store import bucket as s3
+from segmentation.store.bucket import Bucket
+from segmentation.tools.errors import MenagerieError
+from segmentation.tools.progress import SILENT
+from service.common.log import JsonLog
+from service.common.settings import read_settings
+from service.snapshots.comparisons import Comparisons
+from service.snapshots.s3_source import S3Source
+from simulator import Shop, simulate
 
 AREAS = ("events", "rejects", "snapshots")
 """Of the store, where the batch uploads files."""
@@ -80,7 +81,7 @@ def service(stack: Deployed, folder: Path) -> bool:
         return False
     served = source.read(found[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("service.comparisons._PATIENCE_S", 60.0)
+        patch.setattr("service.snapshots.comparisons._PATIENCE_S", 60.0)
         return Comparisons(source, JsonLog("error")).of(served).other != served.id
 
 

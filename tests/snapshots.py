@@ -8,12 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from segmentation.columns import WINDOW_MONTHS
-from segmentation.lookup import SEGMENT_SCHEMA
-from segmentation.personas import PERSONAS
-from segmentation.profiles import profile
-from segmentation.snapshot import Contents, publish
-from segmentation.store import open_store
+from segmentation.features.columns import SEGMENT_SCHEMA, WINDOW_MONTHS
+from segmentation.model.personas import PERSONAS
+from segmentation.model.profiles import profile
+from segmentation.snapshot.publish import Contents, publish
+from segmentation.store.backends import open_store
 
 AS_OF = date(2020, 4, 30)
 NOW = datetime(2020, 5, 1, 6, 30, tzinfo=UTC)

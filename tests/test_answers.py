@@ -13,16 +13,17 @@ from marshmallow import RAISE, Schema
 from shared_data import bundled
 
 from segmentation.pipeline import Run, run
-from segmentation.progress import SILENT
-from service.answer_schemas import Problem, Segment
+from segmentation.store.backends import open_store
+from segmentation.tools.progress import SILENT
+from service.answers.answer_schemas import Problem, Segment
+from service.answers.documented import OPERATION
+from service.answers.sent_features import EXAMPLE
 from service.app import create_app
-from service.documented import OPERATION
-from service.features import EXAMPLE
-from service.keys import new_key
-from service.log import JsonLog
-from service.problems import ProblemError
-from service.provider import Provider
-from service.settings import Settings
+from service.common.log import JsonLog
+from service.common.problems import ProblemError
+from service.common.settings import Settings
+from service.keys.keys import new_key
+from service.snapshots.provider import Provider
 
 LOOKUP, LOOKUP_LINE = new_key("shop", ["lookup"])
 ASKED: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -51,7 +52,7 @@ ELSEWHERE = frozenset(
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
     for as_of in (date(2020, 2, 29), date(2020, 4, 30)):
-        run(Run(bundled(), as_of, str(folder)), SILENT, datetime.now(UTC))
+        run(Run(bundled(), as_of, open_store(str(folder))), SILENT, datetime.now(UTC))
     return folder
 
 

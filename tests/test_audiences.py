@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from snapshots import CLIENTS, client, contents, publish_small
 
-from segmentation.snapshot import publish
-from segmentation.store import open_store
+from segmentation.snapshot.publish import publish
+from segmentation.store.backends import open_store
 from service.app import create_app
-from service.keys import new_key
-from service.log import JsonLog
-from service.provider import Provider
-from service.settings import Settings
+from service.common.log import JsonLog
+from service.common.settings import Settings
+from service.keys.keys import new_key
+from service.snapshots.provider import Provider
 
 MAY_2020 = datetime(2020, 5, 2, 12, tzinfo=UTC).timestamp()
 FOXES = [user_id * 11 for user_id in range(2000)]

@@ -8,7 +8,7 @@ from browser import CLIENT, LOOKS, Look, chromium, visit
 from playwright.sync_api import Browser, expect
 from serving import running
 
-from service.keys import new_key
+from service.keys.keys import new_key
 
 MARKETER, MARKETER_LINE = new_key("marketer", ["lookup", "export"])
 READER, READER_LINE = new_key("reader", ["lookup"])

@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from snapshots import AS_OF, CLIENTS, NOW, client, contents
 
-from segmentation.personas import PERSONA_NAMES
-from segmentation.snapshot import publish
-from segmentation.store import open_store
-from service import changes as computation
+from segmentation.model.personas import PERSONA_NAMES
+from segmentation.snapshot.publish import publish
+from segmentation.store.backends import open_store
 from service.app import create_app
-from service.changes import Flow, flows
-from service.log import JsonLog
-from service.lookup import Lookup
-from service.provider import Provider
-from service.settings import Settings
+from service.common.log import JsonLog
+from service.common.settings import Settings
+from service.snapshots import changes as computation
+from service.snapshots.changes import Flow, flows
+from service.snapshots.lookup import Lookup
+from service.snapshots.provider import Provider
 
 Shop = dict[int, tuple[int, int]]
 """Persona and cents spent, by user id."""
@@ -178,13 +178,13 @@ def test_who_asks_while_it_is_compared_is_told_to_ask_again(tmp_path: Path, monk
     published(tmp_path)
     provider = provided(tmp_path)
     http = serving(provider)
-    monkeypatch.setattr("service.comparisons._PATIENCE_S", 0.0)
+    monkeypatch.setattr("service.snapshots.comparisons._PATIENCE_S", 0.0)
     with provider.comparisons._one_at_a_time:  # as if another were being made
         problem = http.get(ROUTE)
         assert (problem.status_code, problem.headers["Retry-After"]) == (503, "1")
         assert problem.get_json()["type"] == "urn:menagerie:comparing"
         assert http.get("/segment/7").status_code == 200
-    monkeypatch.setattr("service.comparisons._PATIENCE_S", 60.0)
+    monkeypatch.setattr("service.snapshots.comparisons._PATIENCE_S", 60.0)
     assert http.get(ROUTE).status_code == 200
 
 

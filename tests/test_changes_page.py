@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from snapshots import AS_OF, CLIENTS, NOW, client, contents, publish_small
 from test_changes import MARCH, damage, provided, published, serving
 
-from segmentation.personas import PERSONA_NAMES
-from segmentation.snapshot import publish
-from segmentation.store import open_store
-from segmentation.windows import windows
-from service.changes import Flow
-from service.sankey import sankey
-from service.windows import begins_late
+from segmentation.features.calendar import windows
+from segmentation.model.personas import PERSONA_NAMES
+from segmentation.snapshot.publish import publish
+from segmentation.store.backends import open_store
+from service.pages.sankey import sankey
+from service.snapshots.changes import Flow
+from service.snapshots.coverage import begins_late
 
 NAMES = st.sampled_from([*PERSONA_NAMES, None])
 FLOWS = st.lists(st.builds(Flow, NAMES, NAMES, st.integers(1, 10**7), st.just(0.0), st.just(0.0)), min_size=1).map(
@@ -150,7 +150,7 @@ def test_while_it_is_compared_the_page_says_so_and_loads_itself_again(
     published(tmp_path, as_of=MARCH)
     published(tmp_path)
     provider = provided(tmp_path)
-    monkeypatch.setattr("service.comparisons._PATIENCE_S", 0.0)
+    monkeypatch.setattr("service.snapshots.comparisons._PATIENCE_S", 0.0)
     with provider.comparisons._one_at_a_time:  # as if another were being made
         answer = serving(provider).get("/changes")
     assert (answer.status_code, answer.headers["Refresh"]) == (200, "1")

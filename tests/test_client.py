@@ -7,9 +7,9 @@ import pytest
 from serving import running
 from snapshots import CLIENTS, publish_small
 
+from service.answers.sent_features import EXAMPLE
 from service.client import Client, RefusedError
-from service.features import EXAMPLE
-from service.keys import new_key
+from service.keys.keys import new_key
 
 KEY, KEY_LINE = new_key("tester", ["lookup", "export"])
 

@@ -9,7 +9,7 @@ from itertools import combinations
 import pytest
 from coloraide import Color
 
-from segmentation.personas import PERSONAS, Persona
+from segmentation.model.personas import PERSONAS, Persona
 from segmentation.report.pictures.template import ACCENT, MUTED, TEMPLATES
 
 BAR = 12.0

@@ -18,10 +18,10 @@ from shared_data import missing
 from snapshots import publish_small
 
 from service.app import create_app
-from service.keys import new_key
-from service.log import JsonLog
-from service.provider import Provider
-from service.settings import Settings
+from service.common.log import JsonLog
+from service.common.settings import Settings
+from service.keys.keys import new_key
+from service.snapshots.provider import Provider
 
 KEY, KEY_LINE = new_key("tester", ["lookup", "export", "metrics"])
 EXAMPLES = 30

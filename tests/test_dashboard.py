@@ -9,10 +9,10 @@ import pytest
 from snapshots import CLIENTS, client, contents, publish_small, table
 
 from service.app import create_app
-from service.keys import new_key
-from service.log import JsonLog
-from service.provider import Provider
-from service.settings import Settings
+from service.common.log import JsonLog
+from service.common.settings import Settings
+from service.keys.keys import new_key
+from service.snapshots.provider import Provider
 
 READER, READER_LINE = new_key("reader", ["lookup"])
 SENDER, SENDER_LINE = new_key("sender", ["lookup", "export"])
@@ -295,7 +295,7 @@ def test_who_may_not_export_sees_no_list_of_clients(tmp_path: Path) -> None:
 
 
 def test_a_fault_of_ours_is_told_on_a_page(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.dashboard.figures.compared", lambda *_: 1 // 0)
+    monkeypatch.setattr("service.pages.dashboard.figures.compared", lambda *_: 1 // 0)
     told = shop.read(f"/client?user_id={FOX}&lang=fr", 500).text
     assert "La faute est de notre côté." in told
     assert str(FOX) not in shop.logged()

@@ -18,11 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
 
-from segmentation import clean, csv_rows, engine, merge, month_files, plain
-from segmentation.errors import BadInputError, MenagerieError, WrongUsageError
-from segmentation.features import client_table
-from segmentation.ingest import Ingested, account, ingest
-from segmentation.month_files import holds_each_once
+from segmentation.features.table import client_table
+from segmentation.ingest import clean, csv_rows, merge, month_files, plain
+from segmentation.ingest.ingest import ingest
+from segmentation.ingest.ingested import Ingested, account
+from segmentation.ingest.month_files import holds_each_once
+from segmentation.tools import engine
+from segmentation.tools.errors import BadInputError, MenagerieError, WrongUsageError
 
 HEADER = ",".join(oracle.FIELDS)
 GOOD = "2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acme,9.99,33,s1"
@@ -368,7 +370,7 @@ KILLED = """
 import os, sys
 from contextlib import contextmanager
 from pathlib import Path
-from segmentation.ingest import ingest
+from segmentation.ingest.ingest import ingest
 
 left = int(sys.argv[2])
 

@@ -22,16 +22,17 @@ from faults import faulty_proxy
 from needs import Call, recorded
 from s3_servers import S3Server, entered, environment, moto_server, rclone_server
 
-from segmentation import lineage, stage
-from segmentation.errors import BadInputError
-from segmentation.features import write_clients
-from segmentation.ingest import account, is_ingested
+from segmentation.features.table import write_clients
+from segmentation.ingest import source_file as stage
+from segmentation.ingest.ingested import account, is_ingested
+from segmentation.ingest.source_file import digests
+from segmentation.ingest.sources import prepare
 from segmentation.pipeline import Run, run
-from segmentation.progress import SILENT, Step
-from segmentation.simulate import Shop, simulate
-from segmentation.sources import prepare
-from segmentation.stage import digests
-from segmentation.store import open_store
+from segmentation.store import lineage
+from segmentation.store.backends import open_store
+from segmentation.tools.errors import BadInputError
+from segmentation.tools.progress import SILENT, Step
+from simulator import Shop, simulate
 
 AS_OF = date(2020, 4, 30)
 NOW = datetime(2020, 5, 1, tzinfo=UTC)
@@ -113,7 +114,7 @@ def at_once(days: Days, tmp_path_factory: pytest.TempPathFactory) -> dict[str, b
 
 def snapshot(store: str, files: Sequence[Path | str], reporter: Told | None = None) -> dict[str, bytes]:
     """Run, and return the files of the snapshot, and its id."""
-    found = run(Run(files, AS_OF, store), reporter or SILENT, NOW)
+    found = run(Run(files, AS_OF, open_store(store)), reporter or SILENT, NOW)
     opened = open_store(store)  # whose copy lasts as long as it
     folder = opened.fetch(found.snapshot_id)
     files_of_it = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}

@@ -14,11 +14,11 @@ from serving import ENVIRONMENT, WITHIN_S, running, start
 from snapshots import publish_small
 
 from service.app import create_app
-from service.keys import Key, Keys, new_key, parsed_keys
-from service.log import JsonLog
-from service.problems import BadKeyError
-from service.provider import Provider
-from service.settings import BadSettingError, Settings, read_settings
+from service.common.log import JsonLog
+from service.common.problems import BadKeyError
+from service.common.settings import BadSettingError, Settings, read_settings
+from service.keys.keys import Key, Keys, new_key, parsed_keys
+from service.snapshots.provider import Provider
 
 SHOP, SHOP_LINE = new_key("shop", ["lookup"])
 CRM, CRM_LINE = new_key("crm", ["export", "lookup", "export"])

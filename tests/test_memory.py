@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from kinds import some_clients
 
-from segmentation.assign import assign
-from segmentation.fit import Fitted, fit
-from segmentation.lookup import SEGMENT_SCHEMA
+from segmentation.features.columns import SEGMENT_SCHEMA
+from segmentation.model.assign import assign
 from segmentation.model.files import dump
+from segmentation.model.fit import Fitted, fit
 
 FEW, MANY = 250_000, 750_000
 BYTES_A_CLIENT = 150

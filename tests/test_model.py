@@ -12,17 +12,17 @@ from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from segmentation.assign import assign
-from segmentation.errors import BadInputError, QualityGateError
-from segmentation.fit import Fitted, fit
 from segmentation.model.archetypes import name_clusters
+from segmentation.model.assign import assign
 from segmentation.model.clusters import choose, silhouette, sizeable
 from segmentation.model.files import dump, load
+from segmentation.model.fit import Fitted, fit
 from segmentation.model.inputs import ASKED, AXIS_OF, INPUT_NAMES, INPUTS, matrix, unskew
+from segmentation.model.personas import AXES, PERSONA_NAMES, PERSONAS
 from segmentation.model.rules import rules
 from segmentation.model.space import VARIANCE_KEPT, fit_space
 from segmentation.model.tree import LEAF, fit_tree
-from segmentation.personas import AXES, PERSONA_NAMES, PERSONAS
+from segmentation.tools.errors import BadInputError, QualityGateError
 
 
 @pytest.fixture(scope="module")

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from snapshots import client, contents, publish_small
 
-from segmentation.snapshot import publish
-from segmentation.store import open_store
+from segmentation.snapshot.publish import publish
+from segmentation.store.backends import open_store
+from service.answers.sent_features import EXAMPLE, Features
 from service.app import App, create_app
-from service.features import EXAMPLE, Features
-from service.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES, policy_of
-from service.keys import new_key
-from service.log import JsonLog
-from service.provider import Provider
-from service.settings import Settings
+from service.common.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES, policy_of
+from service.common.log import JsonLog
+from service.common.settings import Settings
+from service.keys.keys import new_key
+from service.snapshots.provider import Provider
 
 MAY_2020 = datetime(2020, 5, 2, 12, tzinfo=UTC).timestamp()
 SHOP, SHOP_LINE = new_key("shop", ["lookup"])

@@ -13,23 +13,23 @@ import pyarrow as pa
 import pytest
 from kinds import some_clients
 
-from segmentation.assign import assign
-from segmentation.columns import DAY_TIMES, WEEKDAYS
-from segmentation.fit import fit
+from segmentation.features.calendar import windows
+from segmentation.features.columns import DAY_TIMES, WEEKDAYS
+from segmentation.model.assign import assign
+from segmentation.model.fit import fit
 from segmentation.model.inputs import matrix
-from segmentation.personas import AXES, PERSONA_NAMES, PERSONAS
-from segmentation.portraits import portraits, unlike
-from segmentation.profiles import TYPICAL, profile
+from segmentation.model.personas import AXES, PERSONA_NAMES, PERSONAS
+from segmentation.model.portraits import portraits, unlike
+from segmentation.model.profiles import TYPICAL, profile
 from segmentation.report.facts import LEAST_SHOWN, MOST_SHOWN, SHOWN, Facts, facts_of
 from segmentation.report.pictures import PICTURES, Picture
 from segmentation.report.pictures.branches import lay_out
 from segmentation.report.pictures.labels import FEATURES, INPUTS
 from segmentation.report.pictures.template import ACCENT, MUTED
 from segmentation.report.words import score
-from segmentation.windows import windows
 from segmentation.words import LANGUAGES, number, percent
-from service.answer_figures import Figures, Profile
-from service.answer_schemas import Persona
+from service.answers.answer_figures import Figures, Profile
+from service.answers.answer_schemas import Persona
 
 AS_OF = date(2020, 4, 30)
 FIRST = windows(AS_OF).start.date()

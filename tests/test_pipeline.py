@@ -20,13 +20,13 @@ import pytest
 from shared_data import MULTICATEGORY, RETAIL, bundled, shared
 from sklearn.metrics import adjusted_rand_score
 
-from segmentation.catalog import check
-from segmentation.errors import QualityGateError
 from segmentation.pipeline import Outcome, Run, run
-from segmentation.progress import SILENT
-from segmentation.simulate import Shop, simulate
-from segmentation.simulate.behaviours import BEHAVIOURS
-from segmentation.store import open_store
+from segmentation.snapshot.catalog import check
+from segmentation.store.backends import open_store
+from segmentation.tools.errors import QualityGateError
+from segmentation.tools.progress import SILENT
+from simulator import Shop, simulate
+from simulator.behaviours import BEHAVIOURS
 
 AS_OF = date(2020, 4, 30)
 KILLS = 50
@@ -54,7 +54,7 @@ def metrics_of(store: Path, snapshot_id: str) -> dict[str, Any]:
 def separable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Outcome]:
     folder = tmp_path_factory.mktemp("separable")
     simulate(Shop(clients=4000, seed=11, visitors_per_client=0.3, browsing=0.5, overlap=0.0), folder / "shop", SILENT)
-    outcome = run(Run([folder / "shop"], AS_OF, str(folder / "store")), SILENT, NOW)
+    outcome = run(Run([folder / "shop"], AS_OF, open_store(str(folder / "store"))), SILENT, NOW)
     return folder / "shop", folder / "store", outcome
 
 
@@ -108,9 +108,9 @@ def test_threads_and_the_order_of_files_do_not_change_the_snapshot(tmp_path: Pat
 
 
 def test_raw_and_ingested_events_give_the_same_snapshot(tmp_path: Path) -> None:
-    one = run(Run(bundled(), AS_OF, str(tmp_path / "raw")), SILENT, NOW)
+    one = run(Run(bundled(), AS_OF, open_store(str(tmp_path / "raw"))), SILENT, NOW)
     (ingested,) = (path.parent for path in (tmp_path / "raw" / "ingested").glob("*/ingest.json"))
-    other = run(Run([ingested], AS_OF, str(tmp_path / "again")), SILENT, datetime(2021, 1, 1, tzinfo=UTC))
+    other = run(Run([ingested], AS_OF, open_store(str(tmp_path / "again"))), SILENT, datetime(2021, 1, 1, tzinfo=UTC))
     assert one.snapshot_id == other.snapshot_id
 
 
@@ -118,7 +118,7 @@ def test_raw_and_ingested_events_give_the_same_snapshot(tmp_path: Path) -> None:
     ("name", "as_of", "clients"), [(MULTICATEGORY, "2019-10-01", 193), (RETAIL, "2010-12-09", 3684)]
 )
 def test_real_shops_are_segmented(tmp_path: Path, name: str, as_of: str, clients: int) -> None:
-    outcome = run(Run([shared(name)], date.fromisoformat(as_of), str(tmp_path)), SILENT, NOW)
+    outcome = run(Run([shared(name)], date.fromisoformat(as_of), open_store(str(tmp_path))), SILENT, NOW)
     assert sum(persona["clients"] for persona in outcome.personas) == clients
     assert all(persona["clients"] for persona in outcome.personas)
 
@@ -126,7 +126,7 @@ def test_real_shops_are_segmented(tmp_path: Path, name: str, as_of: str, clients
 @pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.3])
 def test_two_runs_at_once_publish_what_one_does(tmp_path: Path, delay_s: float) -> None:
     simulate(Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3), tmp_path / "shop", SILENT)
-    alone = run(Run([tmp_path / "shop"], AS_OF, str(tmp_path / "alone")), SILENT, NOW)
+    alone = run(Run([tmp_path / "shop"], AS_OF, open_store(str(tmp_path / "alone"))), SILENT, NOW)
     both = [FORKS.Process(target=run_again, args=(str(tmp_path / "shop"), str(tmp_path / "both"), 0)) for _ in range(2)]
     for process in both:
         process.start()
@@ -138,7 +138,7 @@ def test_two_runs_at_once_publish_what_one_does(tmp_path: Path, delay_s: float) 
 
 
 def test_stages_one_by_one_give_the_snapshot_of_a_run(tmp_path: Path) -> None:
-    whole = run(Run(bundled(), AS_OF, str(tmp_path / "whole")), SILENT, NOW)
+    whole = run(Run(bundled(), AS_OF, open_store(str(tmp_path / "whole"))), SILENT, NOW)
     for command in (
         ["ingest", "--events", *map(str, bundled()), "--out", "work"],
         ["features", "--events", "work", "--as-of", "2020-04-30", "--out", "clients.parquet"],
@@ -160,12 +160,12 @@ def test_a_shop_with_a_lost_month_is_not_published(tmp_path: Path) -> None:
     with pytest.raises(
         QualityGateError, match=r"rows of 2020-Apr\.csv were rejected, mostly because event_time is not"
     ):
-        run(Run([tmp_path / "shop"], AS_OF, str(tmp_path / "store")), SILENT, NOW)
+        run(Run([tmp_path / "shop"], AS_OF, open_store(str(tmp_path / "store"))), SILENT, NOW)
     assert not (tmp_path / "store" / "snapshots").exists()
 
 
 def run_again(events: str, store: str, seed: int) -> None:
-    run(Run([Path(events)], AS_OF, store, seed=seed), SILENT, NOW)
+    run(Run([Path(events)], AS_OF, open_store(store), seed=seed), SILENT, NOW)
 
 
 def undisturbed_s(ingested: Path, store: Path, seed: int) -> float:
@@ -180,7 +180,7 @@ def test_a_run_killed_at_any_moment_leaves_a_whole_verified_snapshot(tmp_path: P
     simulate(Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3), tmp_path / "shop", SILENT)
     store = tmp_path / "store"
     FORKS.set_forkserver_preload(["segmentation.pipeline"])
-    first = run(Run([tmp_path / "shop"], AS_OF, str(store)), SILENT, NOW)
+    first = run(Run([tmp_path / "shop"], AS_OF, open_store(str(store))), SILENT, NOW)
     (ingested,) = (path.parent for path in (store / "ingested").glob("*/ingest.json"))
     usual_s = [undisturbed_s(ingested, store, seed) for seed in (0, 1)][1]  # the first also starts the fork server
     served = {first.snapshot_id, check(open_store(str(store))).id}
@@ -199,7 +199,7 @@ def test_a_run_killed_at_any_moment_leaves_a_whole_verified_snapshot(tmp_path: P
         served.add(manifest.id)
         assert (store / "snapshots" / "CURRENT").read_text().strip() == manifest.id
     assert len(served) > 2, "no run got through to publishing between the kills"
-    last = run(Run([tmp_path / "shop"], AS_OF, str(store)), SILENT, NOW)
+    last = run(Run([tmp_path / "shop"], AS_OF, open_store(str(store))), SILENT, NOW)
     assert last.snapshot_id == first.snapshot_id, "what the killed runs left has changed the result"
     assert check(open_store(str(store))).id == last.snapshot_id
     assert [path.name for path in (store / "ingested").iterdir() if path.name == "scratch"] == []

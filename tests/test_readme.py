@@ -13,11 +13,12 @@ import pytest
 from shared_data import bundled
 
 from segmentation.pipeline import Run, run
-from segmentation.progress import SILENT
+from segmentation.store.backends import open_store
+from segmentation.tools.progress import SILENT
 from service.app import create_app
-from service.log import JsonLog
-from service.provider import Provider
-from service.settings import Settings
+from service.common.log import JsonLog
+from service.common.settings import Settings
+from service.snapshots.provider import Provider
 
 CHECKOUT = Path(__file__).parent.parent
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
@@ -41,7 +42,7 @@ def test_the_commands_work_in_the_order_in_which_they_stand(tmp_path: Path) -> N
 
 
 def test_the_answer_shown_is_the_one_given(tmp_path: Path) -> None:
-    run(Run(bundled(), date(2020, 4, 30), str(tmp_path)), SILENT, datetime.now(UTC))
+    run(Run(bundled(), date(2020, 4, 30), open_store(str(tmp_path))), SILENT, datetime.now(UTC))
     address = re.findall(r"curl 'http://127.0.0.1:8000([^']+)'", README)[0]
     shown = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
     log = JsonLog("error")

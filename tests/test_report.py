@@ -15,16 +15,16 @@ from reports import Page, facts_of_store
 from rich.console import Console
 from test_pictures import made
 
-from segmentation.closing import print_table
-from segmentation.errors import BadInputError
-from segmentation.personas import PERSONAS
+from segmentation.commands.closing import print_table
+from segmentation.model.personas import PERSONAS
 from segmentation.report import Facts, report
 from segmentation.report.cards import cards
 from segmentation.report.pictures import FOR_ANALYSTS, FOR_MARKETERS, PICTURES
 from segmentation.report.summary import particulars, summary, trust
 from segmentation.report.words import WORDS, typeset
+from segmentation.tools.errors import BadInputError
 from segmentation.words import LANGUAGES, number, percent
-from service.headers import policy_of
+from service.common.headers import policy_of
 
 HOSTILE = "</script><script>alert('x')</script>"
 NARROW, WIDE = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"

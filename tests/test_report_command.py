@@ -14,7 +14,7 @@ from plotly.offline import get_plotlyjs
 from shared_data import missing
 from snapshots import publish_small
 
-from segmentation.cli import main
+from segmentation.commands.cli import main
 from segmentation.report.images import SCALE, WIDTH
 from segmentation.report.pictures import PICTURES
 

@@ -12,11 +12,11 @@ from faults import FaultyProxy, faulty_proxy
 from s3_servers import S3Server, environment, moto_server
 from shared_data import bundled
 
-from segmentation import s3
-from segmentation.errors import MenagerieError
-from segmentation.progress import SILENT
-from segmentation.s3 import ATTEMPTS, Bucket
-from segmentation.sources import stage
+from segmentation.ingest.sources import fetch as stage
+from segmentation.store import bucket as s3
+from segmentation.store.bucket import ATTEMPTS, Bucket
+from segmentation.tools.errors import MenagerieError
+from segmentation.tools.progress import SILENT
 
 RANDOM_RUNS = 30
 """benchmarks/s3_faults.py has a hundred."""

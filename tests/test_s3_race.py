@@ -19,12 +19,12 @@ from faults import PATIENCE_S, FaultyProxy, faulty_proxy
 from s3_servers import S3Server, moto_server
 from snapshots import NOW, client, contents
 
-from segmentation.catalog import check, prune, serve
-from segmentation.ingest import ingest
-from segmentation.progress import SILENT
-from segmentation.simulate import Shop, simulate
-from segmentation.snapshot import publish
-from segmentation.store import Store
+from segmentation.ingest.ingest import ingest
+from segmentation.snapshot.catalog import check, prune, serve
+from segmentation.snapshot.publish import publish
+from segmentation.store.protocol import Store
+from segmentation.tools.progress import SILENT
+from simulator import Shop, simulate
 
 RACES = 3
 LOOK_EVERY_S = 0.05

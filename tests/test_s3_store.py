@@ -14,19 +14,29 @@ from s3_servers import S3Server, entered, moto_server, rclone_server
 from shared_data import bundled
 from snapshots import CLIENTS, NOW, client, contents
 
-from segmentation import s3, scratch, sources
-from segmentation.arrivals import is_superseded
-from segmentation.catalog import check, prune, rollback, serve, snapshots
-from segmentation.cli import main
-from segmentation.errors import BadInputError, MenagerieError, OvertakenError, RemovedError, WrongUsageError
-from segmentation.manifest import MANIFEST_NAME, BadSnapshotError, Manifest
+from segmentation.commands.cli import main
+from segmentation.ingest import sources
+from segmentation.ingest.arrivals import is_superseded
+from segmentation.ingest.sources import raw_objects
 from segmentation.pipeline import Run, run
-from segmentation.progress import SILENT
-from segmentation.s3 import Bucket, Object
-from segmentation.simulate import Shop, simulate
-from segmentation.snapshot import publish, publish_over
-from segmentation.sources import raw_objects
-from segmentation.store import Store, open_store
+from segmentation.snapshot.catalog import check, prune, rollback, serve, snapshots
+from segmentation.snapshot.manifest import Manifest
+from segmentation.snapshot.publish import publish, publish_over
+from segmentation.store import bucket as s3
+from segmentation.store.backends import open_store
+from segmentation.store.bucket import Bucket, Object
+from segmentation.store.protocol import MANIFEST_NAME, Store
+from segmentation.tools import scratch
+from segmentation.tools.errors import (
+    BadInputError,
+    BadSnapshotError,
+    MenagerieError,
+    OvertakenError,
+    RemovedError,
+    WrongUsageError,
+)
+from segmentation.tools.progress import SILENT
+from simulator import Shop, simulate
 
 AS_OF = date(2020, 4, 30)
 LATER = NOW + timedelta(hours=1)
@@ -92,7 +102,7 @@ def test_a_snapshot_pruned_while_it_becomes_the_one_served_is_not_served(
 ) -> None:
     store = open_store(conditional.url(tmp_path.name) if kind == "s3" else str(tmp_path / "store"))
     old, new = (publish(contents(client(n, "owl")), store, NOW + timedelta(minutes=n)) for n in (1, 2))
-    monkeypatch.setattr("segmentation.catalog.check", pruned_once_checked(store, old))
+    monkeypatch.setattr("segmentation.snapshot.catalog.check", pruned_once_checked(store, old))
     with pytest.raises(RemovedError, match=f"{old} has been removed from .* meanwhile"):
         serve(old, store, new)
     assert check(store).id == new
@@ -167,19 +177,19 @@ def test_current_moves_by_a_conditional_write(
 
 def test_a_run_on_raw_objects_gives_the_snapshot_of_a_local_run(store: Store, server: S3Server, tmp_path: Path) -> None:
     simulate(Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3), tmp_path / "shop", SILENT)
-    alone = run(Run([tmp_path / "shop"], AS_OF, str(tmp_path / "alone")), SILENT, NOW)
+    alone = run(Run([tmp_path / "shop"], AS_OF, open_store(str(tmp_path / "alone"))), SILENT, NOW)
     files = sorted((tmp_path / "shop").glob("*.csv.gz"))
     for number, file in enumerate(files):
         server.client.upload_file(str(file), server.bucket, f"{tmp_path.name}/raw/{number}/{file.name}")
-    one = run(Run([f"{store.url}/raw"], AS_OF, store.url), SILENT, NOW)
+    one = run(Run([f"{store.url}/raw"], AS_OF, open_store(store.url)), SILENT, NOW)
     assert one.snapshot_id == alone.snapshot_id
     kept = server.keys(f"{tmp_path.name}/events")
     raw, events = f"{store.url}/raw", _folder_of(server, kept)
     server.client.delete_object(Bucket=server.bucket, Key=next(key for key in kept if "month=2020-01" in key))
     with pytest.raises(BadInputError, match="some are missing"):
-        run(Run([events], AS_OF, store.url), SILENT, LATER)
+        run(Run([events], AS_OF, open_store(store.url)), SILENT, LATER)
     for again in (raw, raw, events):
-        assert run(Run([again], AS_OF, store.url), SILENT, LATER).snapshot_id == alone.snapshot_id
+        assert run(Run([again], AS_OF, open_store(store.url)), SILENT, LATER).snapshot_id == alone.snapshot_id
     assert server.keys(f"{tmp_path.name}/events") == kept
     assert not list((tmp_path / "scratch").iterdir())
 
@@ -223,7 +233,7 @@ def test_a_run_waits_until_files_have_stopped_landing(
         waits.append(seconds)
         put(server, second)
 
-    monkeypatch.setattr("segmentation.arrivals.sleep", land_meanwhile)
+    monkeypatch.setattr("segmentation.ingest.arrivals.sleep", land_meanwhile)
     url = server.url(f"{tmp_path.name}/raw")
     assert is_superseded(url, first, landed(server, first), timedelta(hours=1), SILENT)
     assert len(waits) == 1
@@ -330,7 +340,7 @@ def test_too_little_scratch_space_is_told_before_anything_is_fetched(
     put(server, f"{tmp_path.name}/raw/events.csv", b"x" * 1000)
     monkeypatch.setattr(scratch, "TIMES_RAW", 10**15)
     with pytest.raises(MenagerieError, match=r"Scratch space has .* GB free; raw files of 0\.0 GB need about"):
-        run(Run([f"{store.url}/raw"], AS_OF, store.url), SILENT, NOW)
+        run(Run([f"{store.url}/raw"], AS_OF, open_store(store.url)), SILENT, NOW)
     assert server.keys(tmp_path.name) == [f"{tmp_path.name}/raw/events.csv"]
 
 

@@ -14,10 +14,11 @@ from benchmarks import contestants, results, scale, shop
 from benchmarks.contestants import AS_OF, CONTESTANTS
 from benchmarks.equality import differences
 from benchmarks.race import Limits, race
-from segmentation.features import write_clients
-from segmentation.ingest import ingest, is_whole
-from segmentation.progress import SILENT
-from segmentation.simulate import Shop, simulate
+from segmentation.features.table import write_clients
+from segmentation.ingest.ingest import ingest
+from segmentation.ingest.ingested import is_whole
+from segmentation.tools.progress import SILENT
+from simulator import Shop, simulate
 
 SIZE = "200k"
 FIGURES = {"seconds", "median", "cpu_s", "peak_gb"}

@@ -13,20 +13,21 @@ from hypothesis import strategies as st
 from shared_data import bundled
 from snapshots import publish_small
 
-from segmentation.columns import DAY_TIMES, NAMES, WEEKDAYS
+from segmentation.features.calendar import windows
+from segmentation.features.columns import DAY_TIMES, NAMES, WEEKDAYS
 from segmentation.model.inputs import ASKED, INPUT_NAMES
 from segmentation.pipeline import Run, run
-from segmentation.progress import SILENT
-from segmentation.windows import windows
-from service import features as service_features
-from service.agreement import DAYS
-from service.answers import Snapshot
+from segmentation.store.backends import open_store
+from segmentation.tools.progress import SILENT
+from service.answers import sent_features as service_features
+from service.answers.agreement import DAYS
+from service.answers.sent_features import Features, complete
 from service.app import create_app
-from service.better import WORTH, next_better, smallest_change
-from service.features import Features, complete
-from service.log import JsonLog
-from service.provider import Provider
-from service.settings import Settings
+from service.common.log import JsonLog
+from service.common.settings import Settings
+from service.snapshots.better import WORTH, next_better, smallest_change
+from service.snapshots.provider import Provider
+from service.snapshots.snapshot import Snapshot
 
 NEW = {
     "days_since_last_purchase": 3,
@@ -56,7 +57,7 @@ def small(tmp_path: Path) -> Any:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Snapshot]:
     store = tmp_path_factory.mktemp("sample")
-    run(Run(bundled(), date(2020, 4, 30), str(store)), SILENT, datetime.now(UTC))
+    run(Run(bundled(), date(2020, 4, 30), open_store(str(store))), SILENT, datetime.now(UTC))
     return application(store)
 
 

@@ -17,17 +17,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from snapshots import CLIENTS, MODEL, client, contents, publish_small
 
-from segmentation.columns import NAMES
-from segmentation.snapshot import publish
-from segmentation.store import open_store
-from service import log
+from segmentation.features.columns import NAMES
+from segmentation.snapshot.publish import publish
+from segmentation.store.backends import open_store
 from service.app import create_app
-from service.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES
-from service.keys import Keys
-from service.log import JsonLog
-from service.provider import Provider
-from service.reasons import open_tree
-from service.settings import BadSettingError, Settings, read_settings
+from service.common import log
+from service.common.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES
+from service.common.log import JsonLog
+from service.common.settings import BadSettingError, Settings, read_settings
+from service.keys.keys import Keys
+from service.snapshots.provider import Provider
+from service.snapshots.tree import open_tree
 from service.watch import Watch
 
 MAY_2020 = datetime(2020, 5, 2, 12, tzinfo=UTC).timestamp()
@@ -305,7 +305,7 @@ def test_a_fault_of_ours_tells_nothing_but_its_request_id(service: Service, monk
     def fail(*_: object) -> None:
         raise KeyError("512363741")
 
-    monkeypatch.setattr("service.answers.Snapshot.segment", fail)
+    monkeypatch.setattr("service.snapshots.snapshot.Snapshot.segment", fail)
     answer = service.get("/segment/512363741")
     detail = "Something failed on our side; the request_id leads to it in our log."
     assert told(answer) == problem("about:blank", "Internal Server Error", 500, detail, "/segment/512363741")
@@ -426,7 +426,7 @@ def test_a_snapshot_that_could_not_be_read_is_tried_again(
     provider = Provider(store, JsonLog("error", lines.append))
     watch = Watch(provider, Keys(Settings(), JsonLog("error")), JsonLog("error"), time.time)
     waits_s = []
-    for called in ("service.reader._verify_files", "pathlib.Path.read_bytes"):
+    for called in ("service.snapshots.reader._verify_files", "pathlib.Path.read_bytes"):
         with monkeypatch.context() as patch:
             patch.setattr(called, fail)
             waits_s.append(watch.follow())
@@ -463,7 +463,7 @@ def test_a_refused_snapshot_is_read_once(store: Path, snapshot: str, monkeypatch
     flipped(store / "snapshots" / snapshot / "metrics.json")
     service = Service(store)
     assert service.get("/readyz").status_code == 503
-    monkeypatch.setattr("service.source.read_snapshot", None)
+    monkeypatch.setattr("service.snapshots.source.read_snapshot", None)
     service.provider.follow()
     assert service.get("/readyz").status_code == 503
     assert [line["message"] for line in service.logged() if line["level"] == "error"] == ["snapshot refused"]

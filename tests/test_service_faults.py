@@ -23,11 +23,11 @@ import pytest
 from serving import WITHIN_S, Running, running
 from snapshots import CLIENTS, NOW, client, contents, publish_small, table
 
-from segmentation.snapshot import publish
-from segmentation.store import open_store
-from service.connections import REQUEST_S, STALLED_S
-from service.keys import new_key
-from service.reader import RefusedError, read_snapshot
+from segmentation.snapshot.publish import publish
+from segmentation.store.backends import open_store
+from service.keys.keys import new_key
+from service.server.connections import REQUEST_S, STALLED_S
+from service.snapshots.reader import RefusedError, read_snapshot
 
 LOADERS = 4
 SWAPS = 20

@@ -15,7 +15,7 @@ from s3_servers import free_port
 from serving import ENVIRONMENT, WITHIN_S, running, start
 from snapshots import AS_OF, CLIENTS, publish_small
 
-from service.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES
+from service.common.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES
 
 
 def refused(*arguments: str) -> tuple[int, str]:
@@ -138,10 +138,10 @@ LOOKUP_IN_A_PROCESS = """
 import sys
 from pathlib import Path
 from service.app import create_app
-from service.log import JsonLog
-from service.provider import Provider
-from service.server import serve
-from service.settings import Settings
+from service.common.log import JsonLog
+from service.snapshots.provider import Provider
+from service.server.server import serve
+from service.common.settings import Settings
 
 log = JsonLog("error")
 provider = Provider(Path(sys.argv[1]), log)
@@ -166,7 +166,7 @@ def test_the_service_needs_numpy_and_flask_only(tmp_path: Path) -> None:
 SLOWLY_MADE_WORKERS = """
 import sys, time
 from service.__main__ import main
-from service.worker import Worker
+from service.server.worker import Worker
 
 init_signals = Worker.init_signals
 Worker.init_signals = lambda worker: (time.sleep(0.3), init_signals(worker))

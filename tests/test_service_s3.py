@@ -19,14 +19,14 @@ from s3_servers import S3Server, environment, free_port, moto_server, rclone_ser
 from serving import WITHIN_S, running, start
 from snapshots import AS_OF, client, contents, publish_small
 
-from segmentation.snapshot import publish
-from segmentation.store import open_store
-from service.cache import Cache
-from service.log import JsonLog
-from service.provider import Provider
-from service.reader import MANIFEST_NAME, USED
-from service.settings import BadSettingError, Settings
-from service.source import open_source
+from segmentation.snapshot.publish import publish
+from segmentation.store.backends import open_store
+from service.common.log import JsonLog
+from service.common.settings import BadSettingError, Settings
+from service.snapshots.backends import open_source
+from service.snapshots.cache import Cache
+from service.snapshots.provider import Provider
+from service.snapshots.reader import MANIFEST_NAME, USED
 
 SWAPPED_WITHIN_S = 10.0
 
@@ -156,7 +156,7 @@ def test_a_snapshot_is_fetched_once_by_two_services_and_their_workers(
 def test_snapshots_to_compare_with_come_through_the_cache_which_keeps_two(
     server: S3Server, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.comparisons._PATIENCE_S", WITHIN_S)
+    monkeypatch.setattr("service.snapshots.comparisons._PATIENCE_S", WITHIN_S)
     *older, served = (
         publish_small(tmp_path / "store", as_of=as_of) and upload(server, prefix, tmp_path / "store")
         for as_of in (date(2020, 1, 31), date(2020, 2, 29), date(2020, 3, 31), AS_OF)
@@ -378,8 +378,8 @@ def test_settings_that_can_never_work_stop_the_start(
 def test_a_cache_that_somebody_else_could_change_is_not_used(
     moto: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.cache.os.getuid", lambda: 12345)
-    monkeypatch.setattr("service.cache._ROOT", 12345)
+    monkeypatch.setattr("service.snapshots.cache.os.getuid", lambda: 12345)
+    monkeypatch.setattr("service.snapshots.cache._ROOT", 12345)
     with pytest.raises(BadSettingError, match="belongs to another user"):
         Follower(moto, "store", tmp_path, monkeypatch)
 

@@ -8,11 +8,11 @@ import pytest
 from snapshots import publish_small
 
 from service.app import create_app
-from service.guard import COOKIE
-from service.keys import new_key
-from service.log import JsonLog
-from service.provider import Provider
-from service.settings import Settings
+from service.common.log import JsonLog
+from service.common.settings import Settings
+from service.keys.guard import COOKIE
+from service.keys.keys import new_key
+from service.snapshots.provider import Provider
 
 READER, READER_LINE = new_key("reader", ["lookup"])
 SENDER, SENDER_LINE = new_key("sender", ["lookup", "export"])

@@ -2,7 +2,6 @@
 
 # ruff: noqa: S608 (the queries are put together from literals of this file)
 
-import argparse
 import gzip
 import shlex
 from collections.abc import Iterator
@@ -17,15 +16,16 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.preprocessing import StandardScaler
 
-from segmentation.errors import WrongUsageError
-from segmentation.events import COLUMNS
-from segmentation.personas import PERSONA_NAMES
-from segmentation.progress import Silent
-from segmentation.simulate import Shop, add_arguments, run, simulate
-from segmentation.simulate.behaviours import BEHAVIOURS
-from segmentation.simulate.files import TRUTH
-from segmentation.simulate.months import MONTH_NAMES
-from segmentation.simulate.shop import FORMATS
+from segmentation.ingest.events import COLUMNS
+from segmentation.model.personas import PERSONA_NAMES
+from segmentation.tools.errors import WrongUsageError
+from segmentation.tools.progress import Silent
+from simulator import Shop, simulate
+from simulator.behaviours import BEHAVIOURS
+from simulator.cli import main, parser
+from simulator.files import TRUTH
+from simulator.months import MONTH_NAMES
+from simulator.shop import FORMATS
 
 DATA = Path(__file__).parent.parent / "data"
 CLIENTS = 2_000
@@ -109,12 +109,6 @@ def contents(folder: Path) -> dict[str, bytes]:
             yield str(path.relative_to(folder)), gzip.decompress(text) if path.suffix == ".gz" else text
 
     return dict(files())
-
-
-def parsed(command: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return parser.parse_args(command)
 
 
 # The files
@@ -344,9 +338,9 @@ def test_with_the_usual_overlap_the_behaviours_can_still_be_told_apart(shop: Dat
 
 def test_the_command_in_the_readme_makes_the_bundled_sample_again(tmp_path: Path) -> None:
     readme = (DATA / "README.md").read_text(encoding="utf-8")
-    [line] = [line for line in readme.splitlines() if line.strip().startswith("python -m segmentation simulate ")]
-    _out, *flags = shlex.split(line.partition(" simulate ")[2])
-    assert run(parsed([str(tmp_path / "sample"), *flags])) == 0
+    [line] = [line for line in readme.splitlines() if line.strip().startswith("python -m simulator ")]
+    _out, *flags = shlex.split(line.partition(" simulator ")[2])
+    assert main([str(tmp_path / "sample"), *flags]) == 0
     bundled = {name: text for name, text in contents(DATA).items() if name.endswith(".gz")}
     assert contents(tmp_path / "sample") == bundled
 
@@ -357,6 +351,6 @@ def test_the_bundled_sample_is_small_and_has_thousands_of_clients() -> None:
 
 
 def test_flags_have_the_defaults_of_the_settings(tmp_path: Path) -> None:
-    args = parsed([str(tmp_path), "--clients", "5"])
+    args = parser().parse_args([str(tmp_path), "--clients", "5"])
     assert Shop(args.clients, args.seed, args.visitors_per_client, args.browsing, args.overlap, args.format) == Shop(5)
     assert args.format in FORMATS

@@ -14,13 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from snapshots import CLIENTS, NOW, client, contents, persona_entries, publish_small, table
 
-from segmentation import local_store, snapshots_command
-from segmentation.catalog import rollback, snapshots
-from segmentation.errors import BadInputError, MenagerieError, WrongUsageError
-from segmentation.lookup import SEGMENT_SCHEMA
-from segmentation.manifest import MANIFEST_NAME, BadSnapshotError
-from segmentation.snapshot import ROW_GROUP_CLIENTS, publish, verify
-from segmentation.store import open_store
+from segmentation.commands import snapshots as snapshots_command
+from segmentation.features.columns import SEGMENT_SCHEMA
+from segmentation.snapshot.catalog import rollback, snapshots
+from segmentation.snapshot.publish import ROW_GROUP_CLIENTS, publish, verify
+from segmentation.store import local as local_store
+from segmentation.store.backends import open_store
+from segmentation.store.protocol import MANIFEST_NAME
+from segmentation.tools.errors import BadInputError, BadSnapshotError, MenagerieError, WrongUsageError
 
 LATER = datetime(2020, 5, 2, tzinfo=UTC)
 

@@ -26,17 +26,20 @@ from botocore.validate import ParamValidator
 from shared_data import missing
 from test_features import AS_OF, BOUGHT, Clients, Raw, event, write_csv
 
-from segmentation import assign, cli, features, spark, spark_stages
-from segmentation.arguments import parser
-from segmentation.columns import SCHEMA
-from segmentation.errors import BadInputError, MenagerieError, WrongUsageError
-from segmentation.fit import fit
-from segmentation.ingest import ingest
-from segmentation.lookup import SEGMENT_SCHEMA
+from segmentation.commands import cli
+from segmentation.commands.arguments import parser
+from segmentation.features import table as features
+from segmentation.features.columns import SCHEMA, SEGMENT_SCHEMA
+from segmentation.ingest.ingest import ingest
+from segmentation.model import assign
 from segmentation.model.files import Model, dump
-from segmentation.parts import parts
-from segmentation.progress import SILENT
-from segmentation.simulate import Shop, simulate
+from segmentation.model.fit import fit
+from segmentation.spark import session as spark
+from segmentation.spark import stages as spark_stages
+from segmentation.tools.errors import BadInputError, MenagerieError, WrongUsageError
+from segmentation.tools.parts import parts
+from segmentation.tools.progress import SILENT
+from simulator import Shop, simulate
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

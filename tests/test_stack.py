@@ -9,7 +9,7 @@ import pytest
 from moto.cloudformation.parsing import get_model_map
 from stacks import MADE_BY_API, NAME, TEMPLATE, Deployed, deployed, template
 
-from segmentation.arguments import parser
+from segmentation.commands.arguments import parser
 
 OUTPUTS = re.findall(
     r"\w+",

@@ -2,9 +2,9 @@
 
 import pytest
 
-from segmentation.columns import COLUMN, Column
+from segmentation.features.columns import COLUMN, Column
 from segmentation.words import bounds, number, percent
-from service.language import Wording
+from service.pages.language import Wording
 
 DAYS, ITEMS = COLUMN["days_since_last_purchase"], COLUMN["count_products_7m"]
 VALUE, VIEWS = COLUMN["total_purchase_value"], COLUMN["number_of_views_2m"]

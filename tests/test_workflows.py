@@ -17,7 +17,7 @@ from checkers import checker
 from stacks import template
 
 from ecs.deploy import parser as deploy_parser
-from segmentation.arguments import parser as segmentation_parser
+from segmentation.commands.arguments import parser as segmentation_parser
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = CI, DEPLOY, _ = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 
 from segmentation.model.clusters import sizeable
 from segmentation.model.inputs import INPUT_NAMES
-from segmentation.personas import AXES, PERSONAS
+from segmentation.model.personas import AXES, PERSONAS
 
 
 @dataclass(frozen=True)

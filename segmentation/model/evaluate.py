@@ -16,8 +16,8 @@ from sklearn.metrics import (
 )
 
 from segmentation.model.clusters import nearest, subset
+from segmentation.model.personas import PERSONA_NAMES
 from segmentation.model.tree import Tree
-from segmentation.personas import PERSONA_NAMES
 
 BOOTSTRAPS, BOOTSTRAP_CLIENTS = 10, 20_000
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from segmentation.columns import Column
-from segmentation.errors import BadInputError
+from segmentation.features.columns import Column
 from segmentation.model.clusters import nearest
 from segmentation.model.inputs import INPUT_NAMES, INPUTS
+from segmentation.model.personas import PERSONA_NAMES
 from segmentation.model.space import Space
 from segmentation.model.tree import Tree
-from segmentation.personas import PERSONA_NAMES
+from segmentation.tools.errors import BadInputError
 
 FORMAT = 1
 

@@ -7,7 +7,7 @@ say is said by the counts beside them.
 import numpy as np
 import pyarrow as pa
 
-from segmentation.columns import COLUMN, WINDOW_MONTHS, Column
+from segmentation.features.columns import COLUMN, WINDOW_MONTHS, Column
 
 AXIS_OF = {
     "days_since_last_purchase": "recency",

@@ -7,10 +7,10 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
-from segmentation.errors import QualityGateError
 from segmentation.model.clusters import subset
 from segmentation.model.inputs import ASKED, INPUTS
-from segmentation.personas import PERSONA_NAMES, PERSONAS
+from segmentation.model.personas import PERSONA_NAMES, PERSONAS
+from segmentation.tools.errors import QualityGateError
 
 LEAVES = (7, 8, 10, 12, 14, 16, 20, 24, 28, 32)
 """Sizes tried; more than 32 leaves nobody reads."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segmentation.errors import BadInputError
 from segmentation.report.words import WORDS, Words, counted
+from segmentation.tools.errors import BadInputError
 from segmentation.words import number, percent
 
 RULES_SHOWN = 2

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from segmentation.lookup import persona_codes
+from segmentation.features.calendar import windows
+from segmentation.model.assign import persona_codes
+from segmentation.model.personas import PERSONA_NAMES
 from segmentation.model.tree import Tree
-from segmentation.parts import StoredTable
-from segmentation.personas import PERSONA_NAMES
-from segmentation.windows import windows
+from segmentation.tools.parts import StoredTable
 
 SHOWN = ("days_since_last_purchase", "count_products_7m", "total_purchase_value")
 """What is shown of a client: recency, frequency, monetary. No user id, because a report is mailed around."""

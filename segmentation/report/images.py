@@ -5,9 +5,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from segmentation.errors import WrongUsageError
 from segmentation.report.facts import Facts
 from segmentation.report.pictures import PICTURES, Picture
+from segmentation.tools.errors import WrongUsageError
 
 WIDTH, SCALE = 1000, 2
 """In CSS pixels, and image pixels in each of them, so that print is sharp, too."""

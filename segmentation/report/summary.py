@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from segmentation.features.calendar import windows
 from segmentation.report.facts import Facts, closed_weekdays, events_by_day, suspected_gaps
 from segmentation.report.words import WORDS, Words, counted, said_day, said_weekdays, score
-from segmentation.windows import windows
 from segmentation.words import number, percent
 
 STABLE = 0.8

@@ -4,7 +4,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from segmentation.personas import AXES
+from segmentation.model.personas import AXES
 from segmentation.report.facts import Facts
 from segmentation.report.pictures import labels
 from segmentation.report.pictures.picture import Picture

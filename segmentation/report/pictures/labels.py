@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from segmentation.columns import WINDOW_MONTHS
+from segmentation.features.columns import WINDOW_MONTHS
 
 Words = Mapping[str, str]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from segmentation.profiles import TYPICAL
+from segmentation.model.profiles import TYPICAL
 from segmentation.report.facts import Facts
 from segmentation.report.pictures.labels import FEATURES, persona_label
 from segmentation.report.pictures.picture import Picture

@@ -1,0 +1,1 @@
+"""Events to the client table: the columns, their definition, and the run of it."""

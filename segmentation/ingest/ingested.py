@@ -1,0 +1,132 @@
+"""A folder of ingested events: what it holds, and what became of every row."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from segmentation.ingest.month_files import Month, read_account
+from segmentation.ingest.source_file import Source
+from segmentation.store.lineage import LEDGER, STAGED
+from segmentation.tools.errors import BadInputError
+
+GAP_SHARE = 1 / 5
+"""A day with less than this share of the median day's events is a suspected logging gap (design)."""
+
+
+@dataclass(frozen=True)
+class FileAccount:
+    """What became of one file's rows: read = kept + rejected + duplicates."""
+
+    name: str
+    rows_read: int
+    rows_kept: int
+    rejected: dict[str, int]
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The account of the files given, in order of their names, and of the events now in the folder."""
+
+    files: list[FileAccount]
+    events: int
+    days: dict[date, int]
+
+    @property
+    def gaps(self) -> list[date]:
+        """Return the days with suspiciously few events between the first and the last day that has enough."""
+        least = median(self.days.values()) * GAP_SHARE if self.days else 0
+        busy = [day for day, events in self.days.items() if events >= least]
+        if not busy:
+            return []
+        days = [min(busy) + timedelta(days=n) for n in range((max(busy) - min(busy)).days)]
+        return [day for day in days if self.days.get(day, 0) < least]
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """Return what stays the same in whatever order the files were delivered, for metrics."""
+        rejected: Counter[str] = Counter()
+        for file in self.files:
+            rejected.update(file.rejected)
+        return {
+            "rows_read": sum(file.rows_read for file in self.files),
+            "kept": self.events,
+            "rejected": dict(sorted(rejected.items())),
+            "duplicates": sum(file.duplicates for file in self.files),
+            "by_day": {day.isoformat(): events for day, events in self.days.items()},
+            "suspected_gaps": [day.isoformat() for day in self.gaps],
+        }
+
+
+def is_ingested(folder: Path) -> bool:
+    """Tell whether `folder` is what `ingest` made."""
+    return (folder / LEDGER).is_file()
+
+
+def read_ledger(folder: Path) -> dict[str, Source]:
+    """Return the files ingested into `folder`, by SHA-256."""
+    if not is_ingested(folder):
+        return {}
+    try:
+        entries = json.loads((folder / LEDGER).read_text(encoding="utf-8"))["sources"]
+        return {entry["sha256"]: Source(**entry) for entry in entries}
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInputError(f"{LEDGER} of {folder.name} is damaged; ingest into a new folder.") from error
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Tell whether an ingest into `folder` was stopped half way, so that its events are not all there."""
+    return (folder / STAGED).exists()
+
+
+def is_whole(folder: Path) -> bool:
+    """Tell whether `folder` holds every event that its ledger speaks of."""
+    ledger = read_ledger(folder)
+    months = accounts(folder)
+    return bool(ledger) and all(arrived(sha256, months) == source.rows_typed for sha256, source in ledger.items())
+
+
+def month_files(folder: Path) -> dict[str, list[Path]]:
+    """Return the files of events in an ingested folder, by month (`2019-10`)."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("events/month=*/*.parquet")):
+        found.setdefault(path.parent.name.removeprefix("month="), []).append(path)
+    return found
+
+
+def accounts(folder: Path) -> list[Month]:
+    """Return the account of each file of events in an ingested folder."""
+    return [read_account(path) for files in month_files(folder).values() for path in files]
+
+
+def account(folder: Path) -> Ingested:
+    """Return the account of all that was ever ingested into `folder`."""
+    ledger = read_ledger(folder)
+    return account_of([(source.name, sha256) for sha256, source in ledger.items()], ledger, folder)
+
+
+def arrived(sha256: str, months: Sequence[Month]) -> int:
+    """Return how many rows of a source are in the months, duplicates dropped included."""
+    return sum(month.kept.get(sha256, 0) + month.dropped.get(sha256, 0) for month in months)
+
+
+def account_of(named: Sequence[tuple[str, str]], ledger: dict[str, Source], out: Path) -> Ingested:
+    """Return the account of the named files, each with its SHA-256, of the ledger of `out`."""
+    months = accounts(out)
+    kept = {sha256: sum(month.kept.get(sha256, 0) for month in months) for sha256 in ledger}
+    files, seen = [], set[str]()
+    for name, sha256 in named:
+        source = ledger[sha256]
+        # A file delivered again under another name, or twice, adds nothing: all its events are duplicates.
+        own = kept[sha256] if sha256 not in seen else 0
+        seen.add(sha256)
+        files.append(FileAccount(name, source.rows_read, own, source.rejected, source.rows_typed - own))
+    days: Counter[date] = Counter()
+    for month in months:
+        days.update({date.fromisoformat(day): n for day, n in month.days.items()})
+    return Ingested(files, days.total(), dict(sorted(days.items())))

@@ -1,0 +1,136 @@
+"""One raw file to cleaned events, a Parquet file a month, with its rejects and its accounting beside it.
+
+A staged file is complete when `source.json` exists; what a killed run left without it is made again.
+"""
+
+import csv
+import hashlib
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segmentation.ingest import clean, events, plain, raw
+from segmentation.ingest.csv_rows import Reject
+from segmentation.ingest.month_files import Months
+from segmentation.tools import engine
+from segmentation.tools.errors import MenagerieError
+from segmentation.tools.files import write_json
+from segmentation.tools.progress import Step
+
+
+@dataclass(frozen=True)
+class Source:
+    """A raw file as it was read: its rows, and how many were rejected for each reason."""
+
+    name: str
+    sha256: str
+    rows_read: int
+    rejected: dict[str, int]
+
+    @property
+    def rows_typed(self) -> int:
+        """Return the rows that are events, before duplicates are dropped."""
+        return self.rows_read - sum(self.rejected.values())
+
+
+def digests(paths: Sequence[Path], notes: Path | None = None) -> list[str]:
+    """Return the SHA-256 of each file's bytes.
+
+    A file is read once as long as its size and its time of change stay: in this process, and in any where `notes`
+    names the file in which digests are noted down.
+    """
+    if notes:
+        with suppress(FileNotFoundError, ValueError):
+            _digests.update(json.loads(notes.read_text()))
+    states = [f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths]
+    unknown = {state: path for state, path in zip(states, paths, strict=True) if state not in _digests}
+    with ThreadPoolExecutor(engine.threads()) as pool:
+        _digests.update(zip(unknown, pool.map(_digest, unknown.values()), strict=True))
+    if notes and unknown:
+        # One that has just changed may change once more without its time telling.
+        settled = (state for state, path in zip(states, paths, strict=True) if time.time() - path.stat().st_mtime > 10)
+        write_json(notes, {state: _digests[state] for state in settled})
+    return [_digests[state] for state in states]
+
+
+_digests: dict[str, str] = {}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_source(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder: Path, step: Step) -> Source:
+    """Read `path` into `folder`, unless an earlier run did so to the end."""
+    done = folder / "source.json"
+    if done.exists():
+        return Source(**json.loads(done.read_text()))
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    source = _read(connection, path, sha256, folder, step)
+    write_json(done, asdict(source))
+    return source
+
+
+def _read(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder: Path, step: Step) -> Source:
+    rows_read = 0
+    with _Rejects(path.name, folder / "rejects.csv").open() as rejects, Months(folder, sha256).open() as months:
+        for batch in raw.read(path, rejects.add):
+            table = plain.typed(batch)
+            if table is None:
+                table = clean.clean(connection, batch)
+                faulty = pc.is_valid(table["reason"])
+                rejects.add_rows(batch, table.filter(faulty))
+                table = table.filter(pc.invert(faulty)).select(events.COLUMNS).cast(events.SCHEMA)
+            months.write(table)
+            rows_read += batch.num_rows
+            step.advance(batch.num_rows)
+    rows_read += rejects.before_cleaning
+    source = Source(path.name, sha256, rows_read, dict(sorted(rejects.reasons.items())))
+    if months.rows != source.rows_typed:
+        raise MenagerieError(f"{path.name}: {source.rows_typed} rows are events, but {months.rows} were kept.")
+    return source
+
+
+class _Rejects:
+    """The rejected rows of one file, written as they come; no file when there are none."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name, self.path = name, path
+        self.reasons: Counter[str] = Counter()
+        self.before_cleaning = 0
+
+    @contextmanager
+    def open(self) -> Iterator["_Rejects"]:
+        with self.path.open("w", newline="", encoding="utf-8") as file:
+            self._writer = csv.writer(file)
+            self._writer.writerow(["file", "line", "reason", "row"])
+            yield self
+        if not self.reasons:
+            self.path.unlink()
+
+    def add(self, reject: Reject) -> None:
+        self.before_cleaning += 1
+        self._write(reject)
+
+    def add_rows(self, batch: pa.RecordBatch, faulty: pa.Table) -> None:
+        lines = faulty["line"].to_numpy()
+        rows = batch.take(pa.array(np.searchsorted(batch["line"].to_numpy(), lines)))
+        for row, reason in zip(rows.to_pylist(), faulty["reason"].to_pylist(), strict=True):
+            self._write(Reject(row["line"], reason, ",".join(row[name] for name in events.COLUMNS)))
+
+    def _write(self, reject: Reject) -> None:
+        self.reasons[reject.reason] += 1
+        self._writer.writerow([self.name, reject.line, reject.reason, reject.row])

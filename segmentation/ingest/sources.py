@@ -1,0 +1,149 @@
+"""Where a run's events come from: local files and folders, and `s3://` URLs that are staged in scratch space."""
+
+import shutil
+from collections.abc import Sequence, Set
+from pathlib import Path
+
+from segmentation.ingest import raw
+from segmentation.ingest.ingest import ingest
+from segmentation.ingest.ingested import account, is_ingested, is_unfinished, is_whole
+from segmentation.ingest.source_file import digests
+from segmentation.store import lineage
+from segmentation.store.bucket import SCHEME, Bucket, Object
+from segmentation.store.lineage import LEDGER, STAGED
+from segmentation.store.protocol import Store
+from segmentation.store.s3 import fetch_ingested
+from segmentation.tools.errors import BadInputError, MenagerieError
+from segmentation.tools.progress import Reporter
+from segmentation.tools.scratch import check_room
+
+DIGESTS = "digests.json"
+"""In the folder of ingested events, so that a daily run does not read all raw files to tell which are new."""
+
+
+def prepare(sources: Sequence[str], store: Store, work: Path, reporter: Reporter) -> Path:
+    """Return a folder of ingested events: the one given, or one in `work` for exactly these raw files.
+
+    Of what the store keeps, the events of the most of these raw files are reused, if it keeps none of others with
+    them. Only the rest is fetched and ingested.
+    """
+    if len(sources) == 1 and (given := _ingested(sources[0], work, reporter)):
+        if not is_whole(given):
+            raise BadInputError(f"Of the ingested events in {sources[0]} some are missing; ingest them anew.")
+        return given
+    local, remote = _found(sources)
+    hashed = list(zip(digests(local, work / DIGESTS), local, strict=True))
+    wanted = {sha256 for sha256, _ in hashed} | {_identity(o) for _, objects in remote for o in objects}
+    folder = work / lineage.key_of(wanted)
+    held = _recalled(wanted, folder, store)
+    if held:
+        reporter.say(_reused(len(held), len(wanted - held)))
+    if held == wanted:
+        return folder
+    fresh = [(bucket, [o for o in objects if _identity(o) not in held]) for bucket, objects in remote]
+    try:
+        staged = _fetch(fresh, work / "raw", reporter)
+        ingest([*(path for sha256, path in hashed if sha256 not in held), *staged], folder, reporter)
+    except MenagerieError:
+        _put_back(folder, held)
+        raise
+    finally:
+        shutil.rmtree(work / "raw", ignore_errors=True)
+    lineage.write(folder, wanted)
+    with reporter.step("Keeping the ingested events"):
+        store.keep(folder.name, folder)
+    return folder
+
+
+def _recalled(wanted: Set[str], folder: Path, store: Store) -> Set[str]:
+    """Bring the events of the most of the files wanted that the store keeps into `folder`; return whose they are."""
+    if not folder.exists():  # or else a run was killed at it
+        subsets = {key: raw for key, raw in store.kept().items() if raw <= wanted and lineage.key_of(raw) == key}
+        if subsets:
+            store.recall(max(subsets, key=lambda key: (len(subsets[key]), key)), folder)
+    held = lineage.read(folder)
+    if (held or is_ingested(folder)) and not _is_sound(folder, held == wanted):
+        shutil.rmtree(folder)  # what is left would pass for all
+        return frozenset()
+    return held
+
+
+def _is_sound(folder: Path, should_be_finished: bool) -> bool:
+    try:
+        return is_whole(folder) and not (should_be_finished and is_unfinished(folder))
+    except BadInputError:
+        return False
+
+
+def _put_back(folder: Path, held: Set[str]) -> None:
+    """Give the folder its old key again if nothing new is in it: a file that cannot be read will be replaced."""
+    if held and _is_sound(folder, should_be_finished=False):
+        found = account(folder)
+        if found.events == sum(file.rows_kept for file in found.files):
+            shutil.rmtree(folder / STAGED, ignore_errors=True)
+            if not is_unfinished(folder):
+                folder.rename(folder.with_name(lineage.key_of(held)))
+
+
+def _reused(files: int, new: int) -> str:
+    told = f"Reusing the events of {files} {'file' if files == 1 else 'files'}"
+    return f"{told}; {new} {'is' if new == 1 else 'are'} new." if new else f"{told}."
+
+
+def fetch(sources: Sequence[str], folder: Path, reporter: Reporter) -> list[Path]:
+    """Return the raw files among the sources as local ones, those on S3 downloaded into `folder`."""
+    local, remote = _found(sources)
+    return [*local, *_fetch(remote, folder, reporter)]
+
+
+def _ingested(source: str, work: Path, reporter: Reporter) -> Path | None:
+    """Return a local folder if the source is one of ingested events."""
+    if not source.startswith(SCHEME):
+        return Path(source) if is_ingested(Path(source)) else None
+    bucket = Bucket(source)
+    if LEDGER not in (o.key for o in bucket.objects(LEDGER)):
+        return None
+    folder = work / "given"
+    with reporter.step(f"Fetching the events in {bucket.url}"):
+        fetch_ingested(bucket, "", folder)
+    return folder
+
+
+Remote = list[tuple[Bucket, list[Object]]]
+
+
+def _found(sources: Sequence[str]) -> tuple[list[Path], Remote]:
+    paths = [Path(source) for source in sources if not source.startswith(SCHEME)]
+    remote = [raw_objects(source) for source in sources if source.startswith(SCHEME)]
+    return raw.find(paths) if paths else [], remote
+
+
+def raw_objects(url: str) -> tuple[Bucket, list[Object]]:
+    """List the raw files at or below a URL."""
+    above, _, name = url.rpartition("/")
+    if name.endswith(raw.SUFFIXES):
+        bucket = Bucket(above)
+        found = [o for o in bucket.objects(name) if o.key == name]
+    else:
+        bucket = Bucket(url)
+        found = [o for o in bucket.objects() if o.key.endswith(raw.SUFFIXES)]
+    if not found:
+        raise BadInputError(f"{url} holds no events: no {', '.join(raw.SUFFIXES)} in it.")
+    return bucket, found
+
+
+def _identity(one: Object) -> str:
+    return f"{one.key}:{one.size}:{one.etag}"
+
+
+def _fetch(remote: Remote, folder: Path, reporter: Reporter) -> list[Path]:
+    remote = [(bucket, objects) for bucket, objects in remote if objects]
+    if not remote:
+        return []
+    folder.mkdir(parents=True, exist_ok=True)
+    check_room(sum(o.size for _, objects in remote for o in objects), folder)
+    paths = []
+    for number, (bucket, objects) in enumerate(remote):
+        with reporter.step(f"Fetching {len(objects)} files from {bucket.url}"):
+            paths += bucket.download(objects, folder / str(number))
+    return paths

@@ -1,0 +1,1 @@
+"""The client table and the assignment on Spark, where one machine is not enough."""

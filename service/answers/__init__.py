@@ -1,0 +1,1 @@
+"""The routes for programs: what they take, and what they answer."""

@@ -1,0 +1,337 @@
+"""What can go wrong for a caller, as RFC 9457 problem details; each kind carries its own status."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from itertools import islice
+from types import MappingProxyType
+from urllib.parse import quote
+
+from flask import Request, Response
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from service.common.masking import masked
+
+CONTENT_TYPE = "application/problem+json"
+_MOST_ERRORS = 100
+_MOST_CHARACTERS = 64
+_OURS = "Something failed on our side; the request_id leads to it in our log."
+
+
+class ProblemError(Exception):
+    """A request that cannot be answered; the message is the detail told to the caller."""
+
+    status = HTTPStatus.BAD_REQUEST
+    kind = ""
+    title = ""
+    headers: Mapping[str, str] = MappingProxyType({})
+    errors: Sequence[Mapping[str, str]] = ()
+
+
+class NoKeyError(ProblemError):
+    """The request has no API key."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    kind = "no-key"
+    title = "No API key"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+    def __init__(self) -> None:
+        super().__init__("Send an API key in the header Authorization: Bearer <key>.")
+
+
+class BadKeyError(ProblemError):
+    """The API key is none of those configured."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    kind = "bad-key"
+    title = "Unknown API key"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+    def __init__(self) -> None:
+        super().__init__("The API key is not known here.")
+
+
+class MissingScopeError(ProblemError):
+    """The API key does not open this."""
+
+    status = HTTPStatus.FORBIDDEN
+    kind = "missing-scope"
+    title = "Missing scope"
+
+    def __init__(self, scope: str, key_name: str) -> None:
+        super().__init__(f"The API key lacks the scope {scope}.")
+        self.key_name = key_name
+
+
+class TooManyRequestsError(ProblemError):
+    """The API key is used more often than it may be."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    kind = "too-many-requests"
+    title = "Too many requests"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"This API key has made all its requests for now; try again in {retry_after_s} s.")
+        self.headers = {"Retry-After": str(retry_after_s)}
+
+
+class UnknownHostError(ProblemError):
+    """The request was meant for another host."""
+
+    kind = "unknown-host"
+    title = "Unknown host"
+
+    def __init__(self) -> None:
+        super().__init__("The service does not answer under the name in the header Host.")
+
+
+class BadUserIdError(ProblemError):
+    """The user id is no integer."""
+
+    kind = "bad-user-id"
+    title = "The user id is not an integer"
+
+
+class TooLargeUserIdError(BadUserIdError):
+    """The user id is an integer that no client can have."""
+
+    title = "The user id does not fit in 64 bits"
+
+
+class UnknownParameterError(ProblemError):
+    """The query has a parameter that there is not."""
+
+    kind = "unknown-parameter"
+    title = "Unknown parameter"
+
+
+class BadIncludeError(ProblemError):
+    """`include` asks for something there is not."""
+
+    kind = "bad-include"
+    title = "Unknown include"
+
+
+class UnknownClientError(ProblemError):
+    """The snapshot has no such client."""
+
+    status = HTTPStatus.NOT_FOUND
+    kind = "unknown-client"
+    title = "Unknown client"
+
+
+class UnknownPersonaError(ProblemError):
+    """There is no such persona."""
+
+    status = HTTPStatus.NOT_FOUND
+    kind = "unknown-persona"
+    title = "Unknown persona"
+
+
+class UnknownSnapshotError(ProblemError):
+    """The store has no such snapshot."""
+
+    status = HTTPStatus.NOT_FOUND
+    kind = "unknown-snapshot"
+    title = "Unknown snapshot"
+
+    def __init__(self) -> None:
+        super().__init__("with takes the id of another snapshot in the store.")
+
+
+class NoPreviousError(ProblemError):
+    """There is nothing to compare the snapshot with."""
+
+    status = HTTPStatus.NOT_FOUND
+    kind = "no-previous-snapshot"
+    title = "No previous snapshot"
+
+    def __init__(self) -> None:
+        super().__init__("The store has no snapshot before the one served.")
+
+
+class DamagedSnapshotError(ProblemError):
+    """The snapshot to compare with is not what was published."""
+
+    status = HTTPStatus.CONFLICT
+    kind = "damaged-snapshot"
+    title = "Damaged snapshot"
+
+    def __init__(self, snapshot_id: str) -> None:
+        super().__init__(f"Snapshot {snapshot_id} is damaged, so nothing is compared with it.")
+        self.snapshot_id = snapshot_id
+
+
+class StoreUnreachableError(ProblemError):
+    """The store does not answer."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "store-unreachable"
+    title = "Store unreachable"
+
+    def __init__(self) -> None:
+        super().__init__("The store of snapshots does not answer at the moment.")
+
+
+class ComparingError(ProblemError):
+    """The comparison takes a moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "comparing"
+    title = "Being compared"
+    headers = MappingProxyType({"Retry-After": "1"})
+
+    def __init__(self) -> None:
+        super().__init__("The two snapshots are being compared; ask again in a second.")
+
+
+class TooManyExportsError(ProblemError):
+    """As many files as may be are being sent."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "too-many-exports"
+    title = "Too many exports"
+    headers = MappingProxyType({"Retry-After": "5"})
+
+    def __init__(self) -> None:
+        super().__init__("As many files as the service sends at the same time are under way; ask again in 5 s.")
+
+
+class EarlyCursorError(ProblemError):
+    """The cursor is of a snapshot that this worker is about to serve."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "early-cursor"
+    title = "Early cursor"
+    headers = MappingProxyType({"Retry-After": "1"})
+
+    def __init__(self) -> None:
+        super().__init__("The cursor's snapshot has just been published and is being taken up; ask again in a second.")
+
+
+class BadParameterError(ProblemError):
+    """A parameter of the query has a value that it cannot have."""
+
+    kind = "bad-parameter"
+    title = "Bad parameter"
+
+
+class BadCursorError(ProblemError):
+    """A cursor that no answer of ours has given."""
+
+    kind = "bad-cursor"
+    title = "Bad cursor"
+
+    def __init__(self) -> None:
+        super().__init__("cursor takes the next_cursor of the page before, for the same persona.")
+
+
+class ExpiredCursorError(ProblemError):
+    """A cursor of a snapshot that is not served."""
+
+    status = HTTPStatus.GONE
+    kind = "expired-cursor"
+    title = "Expired cursor"
+
+    def __init__(self, snapshot_id: str) -> None:
+        self.snapshot_id = snapshot_id
+        super().__init__("Another snapshot is served now; begin again without a cursor.")
+
+
+class NoJsonError(ProblemError):
+    """The body is not said to be JSON."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    title = HTTPStatus.UNSUPPORTED_MEDIA_TYPE.phrase
+
+    def __init__(self) -> None:
+        super().__init__("Send JSON, with the header Content-Type: application/json.")
+
+
+class UnreadableBodyError(ProblemError):
+    """The body is no JSON."""
+
+    kind = "unreadable-body"
+    title = "The body is not JSON"
+
+    def __init__(self) -> None:
+        super().__init__("The body cannot be read as JSON in UTF-8.")
+
+
+class InvalidBodyError(ProblemError):
+    """The body lacks something, or has something that cannot be; `errors` names each, by JSON pointer."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    kind = "invalid-body"
+    title = "Invalid body"
+
+    def __init__(self, told: Mapping[str, str]) -> None:
+        pointers = [masked(pointer)[:_MOST_CHARACTERS] for pointer in islice(told, _MOST_ERRORS)]
+        named = ", ".join(name or "the body" for name in pointers)
+        super().__init__(told[""] if list(told) == [""] else f"Missing or impossible: {named}.")
+        self.errors = [{"pointer": p, "detail": d} for p, d in zip(pointers, told.values(), strict=False)]
+
+
+class NoSnapshotError(ProblemError):
+    """Nothing can be answered yet; the store is looked at every second, one in S3 every two."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    kind = "no-snapshot"
+    title = "No snapshot"
+    headers = MappingProxyType({"Retry-After": "2"})
+
+    def __init__(self) -> None:
+        super().__init__("The service has no snapshot to answer from yet.")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Problem details but those of the one request; a `kind` of ours becomes a URN, none `about:blank`."""
+
+    kind: str
+    title: str
+    status: int
+    detail: str
+    errors: Sequence[Mapping[str, str]] = ()
+
+    def body(self, instance: str, request_id: str) -> bytes:
+        """Encode the problem as JSON."""
+        problem = {
+            "type": f"urn:menagerie:{self.kind}" if self.kind else "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": masked(self.detail),
+            "instance": masked(instance),
+            "request_id": request_id,
+            **({"errors": list(self.errors)} if self.errors else {}),
+        }
+        return json.dumps(problem, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def http_problem(status: int) -> Problem:
+    """Return the problem that an HTTP status alone tells."""
+    known = HTTPStatus(status)
+    detail = _OURS if known >= HTTPStatus.INTERNAL_SERVER_ERROR else f"{known.description or known.phrase}."
+    return Problem("", known.phrase, status, detail)
+
+
+def headers_of(error: Exception) -> dict[str, str]:
+    """Return the headers that tell more of an error, whatever its answer looks like."""
+    if isinstance(error, ProblemError):
+        return dict(error.headers)
+    return {"Allow": ", ".join(sorted(error.valid_methods or ()))} if isinstance(error, MethodNotAllowed) else {}
+
+
+def problem_response(error: Exception, request: Request, request_id: str) -> Response:
+    """Return the answer to a request that failed, by one of our own problems or by HTTP."""
+    headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store", **headers_of(error)}
+    if isinstance(error, ProblemError):
+        problem = Problem(error.kind, error.title, int(error.status), str(error), error.errors)
+    else:
+        code = error.code if isinstance(error, HTTPException) else None
+        problem = http_problem(code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    if isinstance(error, MethodNotAllowed):
+        problem = replace(problem, detail=f"Allowed here: {headers['Allow']}.")
+    return Response(problem.body(quote(request.path), request_id), problem.status, headers)

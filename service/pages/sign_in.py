@@ -1,0 +1,63 @@
+"""Signing in with an API key: once checked, a cookie holds it until the browser is closed or one signs out."""
+
+import re
+from http import HTTPStatus
+
+from flask import Response, current_app, redirect, request
+from werkzeug.exceptions import Forbidden
+from werkzeug.wrappers import Response as AnyResponse
+
+from service.common.problems import BadKeyError, MissingScopeError, NoKeyError
+from service.keys.guard import COOKIE
+from service.pages.pages import SIGN_IN, Pages, link
+
+_OUR_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,2000}")
+"""One that no browser takes for another site's."""
+
+_OUR_SITES = ("same-origin", "none")
+
+
+class SignIn:
+    """The form, what it sends, and the way out."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    def form(self) -> Response:
+        """Show the form."""
+        return self._pages.page("sign_in.html", to=_next(), wrong="")
+
+    def enter(self) -> AnyResponse:
+        """Check the key that was typed; if it opens the pages, remember it."""
+        _refuse_other_sites()
+        key, to = request.form.get("key", "").strip(), _next()
+        try:
+            self._pages.guard.keys.check(f"Bearer {key}", "lookup")
+        except (NoKeyError, BadKeyError, MissingScopeError) as error:
+            return self._pages.page("sign_in.html", error.status, to=to, wrong=error.kind)
+        answer = redirect(to, HTTPStatus.SEE_OTHER)
+        answer.headers["Cache-Control"] = "no-store"
+        answer.set_cookie(COOKIE, key, secure=request.is_secure, httponly=True, samesite="Lax")
+        return answer
+
+    def leave(self) -> AnyResponse:
+        """Forget the key."""
+        _refuse_other_sites()
+        answer = redirect(link("/"), HTTPStatus.SEE_OTHER)
+        answer.headers["Cache-Control"] = "no-store"
+        answer.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Lax")
+        return answer
+
+
+def _next() -> str:
+    """Return where to go from here: to a page of ours that can be read, or home."""
+    sent = request.args.get("next", "")
+    path = re.split("[?#]", sent)[0]
+    known = _OUR_PATH.fullmatch(sent) and current_app.url_map.bind("").test(path, "GET")
+    return sent if known and path != SIGN_IN else link("/")
+
+
+def _refuse_other_sites() -> None:
+    """Let no page of another site sign somebody in or out; browsers say whose form it was."""
+    if request.headers.get("Sec-Fetch-Site", "none") not in _OUR_SITES:
+        raise Forbidden

@@ -1,0 +1,168 @@
+"""Gunicorn made ours: no banner, a JSON log, and problem details for requests that are not HTTP."""
+
+import logging
+import secrets
+import signal
+import socket
+from http import HTTPStatus
+from typing import Any
+
+from gunicorn.glogging import Logger
+from gunicorn.http import errors, wsgi
+
+from service.app import App
+from service.common.headers import CONSTANT
+from service.common.log import JsonLog, described
+from service.common.problems import CONTENT_TYPE, http_problem
+from service.metrics.shared_metrics import free_place, leave_place, take_place
+from service.server.connections import PatientWorker
+
+_TOO_LARGE = {
+    errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
+    errors.LimitRequestHeaders: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+}
+
+
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+def hold_signals() -> None:
+    """Let the signals to stop wait."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
+
+
+def heed_signals() -> None:
+    """Take the signals to stop, those that waited first."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOP_SIGNALS)
+
+
+class _JsonHandler(logging.Handler):
+    def __init__(self, log: JsonLog) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        fields = {"exception": described(error)} if error else {}
+        self._log.event(record.levelname.lower(), record.getMessage(), **fields)
+
+
+class ServerLogger(Logger):  # type: ignore[misc]
+    """Gunicorn's own messages, as JSON; requests are logged by the application."""
+
+    def setup(self, cfg: Any) -> None:
+        """Send everything to our log."""
+        super().setup(cfg)
+        # Below info, gunicorn tells the paths that were asked for and its configuration.
+        self.error_log.setLevel(max(self.error_log.level, logging.INFO))
+        self.error_log.handlers = [_JsonHandler(JsonLog(cfg.loglevel))]
+
+
+class _Response(wsgi.Response):  # type: ignore[misc]
+    """An answer whose head goes out together with the first piece of its body: a send, and a wake-up, less."""
+
+    headers_sent: bool
+    _head = b""
+
+    def process_headers(self, headers: list[tuple[str, str]]) -> None:
+        """Spare those at the end that are the same in every answer the check of each, which costs under load."""
+        if headers[-len(CONSTANT) :] == CONSTANT:
+            super().process_headers(headers[: -len(CONSTANT)])
+            self.headers += CONSTANT
+        else:
+            super().process_headers(headers)
+
+    def default_headers(self) -> list[str]:
+        return [line for line in super().default_headers() if not line.startswith("Server:")]
+
+    def send_headers(self) -> None:
+        """Make the head; it waits for the body."""
+        if not self.headers_sent:
+            lines = [*self.default_headers(), *[f"{name}: {value}\r\n" for name, value in self.headers], "\r\n"]
+            self._head = "".join(lines).encode("latin-1")
+            self.headers_sent = True
+
+    def close(self) -> None:
+        """End the answer, also one without a body."""
+        self.send_headers()
+        if self._head:
+            self.sock.sendall(self._head)
+            self._head = b""
+        super().close()
+
+    def _emit_body(self, data: bytes) -> None:
+        head, self._head = self._head, b""
+        if self.chunked:
+            self.sock.sendall(head)
+            super()._emit_body(data)
+        else:
+            self.sock.sendall(head + data)
+
+
+class Worker(PatientWorker):
+    """A threaded worker that answers what is not HTTP without repeating it, there or in the log."""
+
+    def init_process(self) -> None:
+        """Leave the server's name out of every answer, then work."""
+        wsgi.Response = _Response
+        super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Get the application, and begin what it does beside the requests."""
+        super().load_wsgi()
+        if isinstance(self.wsgi, App):
+            self.wsgi.watch.start()
+
+    def init_signals(self) -> None:
+        """Listen for signals, also for those that came while the worker was being made."""
+        super().init_signals()
+        heed_signals()
+
+    def handle_error(self, req: object, client: socket.socket, addr: object, exc: Exception) -> None:  # noqa: ARG002
+        """Answer a request that could not be read, or whose answer could not be made."""
+        ours = not isinstance(exc, errors.ParseException)
+        fault = HTTPStatus.INTERNAL_SERVER_ERROR if ours else HTTPStatus.BAD_REQUEST
+        status = _TOO_LARGE.get(type(exc), fault)
+        request_id = secrets.token_hex(8)
+        log = JsonLog(self.cfg.loglevel)
+        error = {"exception": described(exc)} if ours else {"reason": type(exc).__name__}
+        log.event("error" if ours else "warning", "failed", request_id=request_id, status=int(status), **error)
+        try:
+            client.sendall(_raw_problem(int(status), request_id))
+        except OSError as gone:
+            log.event("debug", "the caller has gone", request_id=request_id, exception=described(gone))
+
+
+def give_place(arbiter: Any, worker: Any) -> None:
+    """Find the place whose metrics a new worker goes on with."""
+    worker.place = free_place({other.place for other in arbiter.WORKERS.values()})
+
+
+def take_given_place(arbiter: object, worker: Any) -> None:  # noqa: ARG001 (gunicorn's hook)
+    """Begin, in the new worker, to write that place's metrics."""
+    take_place(worker.place)
+
+
+def leave_given_place(arbiter: object, worker: Any) -> None:  # noqa: ARG001 (gunicorn's hook)
+    """Forget what a worker that has ended said of the moment."""
+    leave_place(worker.place)
+
+
+def _raw_problem(status: int, request_id: str) -> bytes:
+    problem = http_problem(status)
+    body = problem.body("/", request_id)
+    head = {
+        "Connection": "close",
+        "Cache-Control": "no-store",
+        "Content-Type": CONTENT_TYPE,
+        "Content-Length": len(body),
+        "X-Request-ID": request_id,
+        **dict(CONSTANT),
+    }
+    lines = [
+        f"HTTP/1.1 {status} {problem.title}",
+        *(f"{name}: {value}" for name, value in head.items()),
+        "",
+        "",
+    ]
+    return "\r\n".join(lines).encode("ascii") + body

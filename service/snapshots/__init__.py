@@ -1,0 +1,1 @@
+"""Snapshots as the service sees them: fetched, verified, mapped, compared."""

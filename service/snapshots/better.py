@@ -1,0 +1,172 @@
+"""The smallest change that would make a client one of the next better persona.
+
+Better is who is worth more, also than what this client has spent, and bought as lately by nature: personas stand in
+the order of what their typical client spent in 7 months (the profile's median in personas.json). A change is what the
+client may still do today, on top of what it has done: buy, look, visit, fill the cart; to buy makes the last purchase
+today's. Changes that say less are smaller, and of two that say as much the one with the smaller steps, as ratios. What
+hardly anybody does is no change: more than so many items more, or several times as much looking.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from math import ceil, inf, log
+from typing import Any
+
+from service.snapshots.tree import LANGUAGES, Bounds, Tree, number
+
+Values = Mapping[str, float]
+
+WORTH = "median_total_purchase_value"
+_DAYS, _BOUGHT, _SPENT, _PRICE = (
+    "days_since_last_purchase",
+    "count_products_7m",
+    "total_purchase_value",
+    "avg_price_7m",
+)
+_CARTS, _LEFT = "number_of_carts_7m", "cart_abandonments"
+_RAISED = ("number_of_views_7m", "number_of_sessions_7m", _CARTS)
+_MOST_MORE = 10
+"""So many more of anything somebody may still do."""
+_MOST_TIMES = 3
+"""Of looks, visits and additions to the cart, up to so many times what there is."""
+_CENT = Decimal("0.01")
+_ANY: Bounds = (-inf, inf)
+
+_WORDS = {
+    "en": {
+        "one": "1 more item bought",
+        "more": "{} more items bought",
+        "any": "at any price",
+        "least": "for at least {}",
+        "most": "for at most {}",
+        "between": "for {} to {}",
+        "together": " in all",
+        "instead": "{}, instead of {}",
+    },
+    "fr": {
+        "one": "1 article de plus acheté",
+        "more": "{} articles de plus achetés",
+        "any": "à n’importe quel prix",
+        "least": "pour au moins {}",
+        "most": "pour au plus {}",
+        "between": "pour {} à {}",
+        "together": " en tout",
+        "instead": "{}, au lieu de {}",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a client's values would be, and between which amounts it would have to spend."""
+
+    before: Values
+    after: Values
+    spend: tuple[Decimal, Decimal | None]
+
+    @property
+    def size(self) -> tuple[int, float]:
+        """Return how much the change says, then its steps as ratios; smaller is smaller."""
+        changed = [name for name in (_BOUGHT, _SPENT, *_RAISED) if self.after[name] != self.before[name]]
+        steps = sum(log((self.after[name] + 1) / (self.before[name] + 1)) for name in changed)
+        return len({_BOUGHT if name == _SPENT else name for name in changed}), steps
+
+    @property
+    def is_likely(self) -> bool:
+        """Return whether somebody may do it: a customer shown a mountain does not climb it."""
+        items = self.after[_BOUGHT] - self.before[_BOUGHT]
+        raised = [(self.before[name], self.after[name]) for name in _RAISED]
+        return items <= _MOST_MORE and all(
+            after <= max(before + _MOST_MORE, before * _MOST_TIMES) for before, after in raised
+        )
+
+    def said(self, tree: Tree) -> dict[str, list[str]]:
+        """Say the change in sentences, by language."""
+        return {language: list(self._sentences(tree, language)) for language in LANGUAGES}
+
+    def _sentences(self, tree: Tree, language: str) -> Iterator[str]:
+        words = _WORDS[language]
+        if more := int(self.after[_BOUGHT] - self.before[_BOUGHT]):
+            items = words["one"] if more == 1 else words["more"].format(number(more, language))
+            price = self._price(language)
+            yield f"{items} {price}{words['together'] if more > 1 and price != words['any'] else ''}"
+        for name in _RAISED:
+            if self.after[name] != self.before[name]:
+                now = number(int(self.before[name]), language)
+                yield words["instead"].format(tree.fact(name, self.after[name], language), now)
+
+    def _price(self, language: str) -> str:
+        words, (least, most) = _WORDS[language], self.spend
+        if most is None:
+            return words["least"].format(number(least, language)) if least else words["any"]
+        if not least:
+            return words["most"].format(number(most, language))
+        return words["between"].format(number(least, language), number(most, language))
+
+
+def next_better(tree: Tree, personas: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the nearest better persona that the client can come to, and by which change; None when there is none."""
+    worth = [persona["profile"].get(WORTH, 0.0) for persona in personas]
+    own = tree.answer(values)[0]
+    least = max(worth[own], values[_SPENT])
+    for place in sorted(range(len(personas)), key=worth.__getitem__):
+        persona = personas[place]
+        later = persona["archetype"]["recency"] >= personas[own]["archetype"]["recency"]
+        if worth[place] > least and later and (change := smallest_change(tree, place, values)):
+            return {"persona": persona["name"], "label": persona["label"], "change": change.said(tree)}
+    return None
+
+
+def smallest_change(tree: Tree, persona: int, values: Values) -> Change | None:
+    """Return the smallest likely change that makes a client one of a persona (its place), None when none does."""
+    changes = (_change(values, box) for place, box in tree.leaves if place == persona)
+    likely = (change for change in changes if change and change.is_likely)
+    return min(likely, key=lambda change: change.size, default=None)
+
+
+def _change(before: Values, box: Mapping[str, Bounds]) -> Change | None:
+    """Return the smallest change that leads into a leaf's box, None when none does."""
+    after = dict(before)
+    more = _items(before, box)
+    spend: tuple[Decimal, Decimal | None] = (Decimal(0), None)
+    if more:
+        after[_BOUGHT] += more
+        after[_DAYS] = 0
+        spend = _spend(before, after[_BOUGHT], box)
+        after[_SPENT] = float(_cents(before[_SPENT]) + spend[0])
+        after[_PRICE] = after[_SPENT] / after[_BOUGHT]
+    for name in _RAISED:
+        after[name] = max(before[name], box.get(name, _ANY)[0] + 1)
+    after[_CARTS] = max(after[_CARTS], box.get(_LEFT, _ANY)[0] + 1 + after[_BOUGHT])
+    after[_LEFT] = max(after[_CARTS] - after[_BOUGHT], 0)
+    inside = all(low < after[name] <= high for name, (low, high) in box.items())
+    return Change(before, after, spend) if inside else None
+
+
+def _items(before: Values, box: Mapping[str, Bounds]) -> int:
+    """Return how many more items must be bought at the least."""
+    least_spent = max(before[_SPENT], box.get(_SPENT, _ANY)[0])
+    fewest = [
+        box.get(_BOUGHT, _ANY)[0] + 1,
+        before[_CARTS] - box.get(_LEFT, _ANY)[1],
+        ceil(least_spent / price) if 0 < (price := box.get(_PRICE, _ANY)[1]) < inf else 0,
+    ]
+    too_little = any(before[name] <= box.get(name, _ANY)[0] for name in (_SPENT, _PRICE))
+    must_buy = too_little or before[_DAYS] > box.get(_DAYS, _ANY)[1]
+    return int(max(must_buy, *(count - before[_BOUGHT] for count in fewest)))
+
+
+def _spend(before: Values, bought: float, box: Mapping[str, Bounds]) -> tuple[Decimal, Decimal | None]:
+    """Return the least and the most that these items may cost in all, in cents; None when there is no most."""
+    spent, items = _cents(before[_SPENT]), Decimal(int(bought))
+    totals = [(box.get(_SPENT, _ANY), Decimal(1)), (box.get(_PRICE, _ANY), items)]
+    lows = [Decimal(repr(low)) * per for (low, _), per in totals if low > -inf]
+    highs = [Decimal(repr(high)) * per for (_, high), per in totals if high < inf]
+    least = max((low.quantize(_CENT, ROUND_FLOOR) + _CENT - spent for low in lows), default=Decimal(0))
+    most = min((high.quantize(_CENT, ROUND_FLOOR) - spent for high in highs), default=None)
+    return max(least, Decimal(0)), most
+
+
+def _cents(value: float) -> Decimal:
+    return Decimal(repr(value)).quantize(_CENT, ROUND_CEILING)

@@ -1,0 +1,106 @@
+"""Read a snapshot: prove that it is the one that was published, then map it."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from service.common.headers import policy_of
+from service.snapshots.lookup import open_lookup
+from service.snapshots.snapshot import Snapshot
+from service.snapshots.tree import open_tree
+
+FORMAT = 1
+MANIFEST_NAME = "manifest.json"
+_HASHED_AT_ONCE = 2
+"""The features are about as large as all other files; hashing lets go of the interpreter's lock."""
+
+SNAPSHOT_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{12}")
+USED = (
+    "lookup/answers.npy",
+    "lookup/features.npy",
+    "lookup/user_id.npy",
+    "lookup/words.json",
+    "metrics.json",
+    "model/tree.json",
+    "personas.json",
+    "report/index.html",
+)
+"""All that the service opens; the rest, clients.parquet above all, is for the batch side."""
+
+
+class RefusedError(Exception):
+    """A snapshot is not what its manifest says; the message names the file."""
+
+
+def read_snapshot(folder: Path, snapshot_id: str, whole: bool = True) -> Snapshot:
+    """Verify and open the snapshot in `folder`, or raise `RefusedError`; one that is not whole is `USED` alone."""
+    manifest = read_manifest(folder)
+    files = manifest["files"]
+    _verify_files(folder, files if whole else {name: file for name, file in files.items() if name in USED})
+    expected = f"{manifest['as_of']}-{_content_hash(files)[:12]}"
+    if not manifest["id"] == snapshot_id == expected:
+        raise RefusedError("its id is not the hash of its content")
+    report = (folder / "report" / "index.html").read_bytes()
+    return Snapshot(
+        manifest=manifest,
+        personas=json.loads((folder / "personas.json").read_bytes()),
+        metrics=json.loads((folder / "metrics.json").read_bytes()),
+        lookup=open_lookup(folder / "lookup"),
+        tree=open_tree(folder / "model" / "tree.json"),
+        report=report,
+        report_policy=policy_of(report),
+    )
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return what the snapshot in `folder` says of itself, without its seal, or raise `RefusedError`."""
+    try:
+        text = (folder / MANIFEST_NAME).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RefusedError(f"{MANIFEST_NAME} cannot be read") from error
+    return parsed_manifest(text)
+
+
+def parsed_manifest(text: bytes) -> dict[str, Any]:
+    """Return a manifest without its seal, or raise `RefusedError` if it is not as it was published."""
+    try:
+        manifest: dict[str, Any] = json.loads(text)
+        seal = manifest.pop("seal")
+        whole = seal == hashlib.sha256(_canonical(manifest)).hexdigest()
+        whole = whole and text == _canonical({**manifest, "seal": seal})
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise RefusedError(f"{MANIFEST_NAME} cannot be read") from error
+    if not whole:
+        raise RefusedError(f"{MANIFEST_NAME} is not the file that was published")
+    if manifest.get("format") != FORMAT:
+        raise RefusedError(f"{MANIFEST_NAME} is not of format {FORMAT}")
+    return manifest
+
+
+def _verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    for name in sorted(found.symmetric_difference({*files, MANIFEST_NAME})):
+        raise RefusedError(f"{name} is missing or does not belong to it")
+    names = sorted(files, key=lambda name: -files[name]["bytes"])  # the largest first, so that both end about together
+    with ThreadPoolExecutor(_HASHED_AT_ONCE) as pool:
+        found_files = dict(zip(names, pool.map(lambda name: _hashed(folder / name), names), strict=True))
+    for name, expected in sorted(files.items()):
+        if found_files[name] != (expected["sha256"], expected["bytes"]):
+            raise RefusedError(f"{name} is not the file that was published")
+
+
+def _hashed(file: Path) -> tuple[str, int]:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
+
+
+def _content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
+    return hashlib.sha256(_canonical([[name, files[name]["sha256"]] for name in sorted(files)])).hexdigest()
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False).encode()
