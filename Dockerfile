@@ -58,10 +58,14 @@ RUN --mount=from=wheels,target=/wheels --mount=type=secret,id=pip \
   && install -d -o 10001 -g 10001 /files/buckets/menagerie && make-repeatable /files
 
 FROM builder AS service-code
+COPY contract /files/app/contract
+COPY languages /files/app/languages
 COPY service /files/app/service
 RUN chmod -R u=rwX,go=rX /files && make-repeatable /files
 
 FROM builder AS batch-code
+COPY contract /files/app/contract
+COPY languages /files/app/languages
 COPY segmentation /files/app/segmentation
 RUN chmod -R u=rwX,go=rX /files && make-repeatable /files
 

@@ -14,7 +14,7 @@ INFRA := .venv-infra
 INFRA_STAMP := $(INFRA)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check spark infra check-infra format bench screenshots lock clean
+.PHONY: help setup run messages test check spark infra check-infra format bench screenshots lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,15 @@ bench: $(DEV_STAMP) ## Measure speed against the yardsticks in benchmarks/
 
 screenshots: $(DEV_STAMP) ## Take the README's pictures of the dashboard and the report anew
 	PYTHONPATH=.:tests $(BIN)/python tests/screenshots.py
+
+messages: $(DEV_STAMP) ## Bring every language's catalogue up to the texts that the code says
+	@mkdir -p build
+	$(BIN)/pybabel -q extract -F pyproject.toml -k NN_:1,2 --no-location --sort-output -o build/messages.pot \
+	  contract languages segmentation service
+	for po in languages/*/messages.po; do \
+	  $(BIN)/pybabel -q update -i build/messages.pot -o $$po -l $$(basename $$(dirname $$po)) \
+	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 120 || exit; \
+	  sed -i '/^"\(Project\|Report\|POT\|PO\|Last\|Language-Team\|Generated\)-/d; /^"Language-Team/d' $$po; done
 
 lock: $(DEV_STAMP) ## Compile requirements*.txt from pyproject.toml
 	$(LOCK) pyproject.toml -o requirements.txt

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import duckdb
 
-from segmentation.features.columns import COLUMNS
+from contract.columns import COLUMNS
 from segmentation.tools.engine import quoted
 
 ROUNDING = 1e-12

@@ -7,8 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.dataset as ds
 
+from contract.calendar import DAY_TIMES, WEEKDAYS, WINDOW_MONTHS
+from contract.columns import NAMES
 from segmentation.features.calendar import Windows, windows
-from segmentation.features.columns import DAY_TIMES, NAMES, SCHEMA, WEEKDAYS, WINDOW_MONTHS
+from segmentation.features.columns import SCHEMA
 
 
 def write_clients(events: Path, as_of: date, out: Path) -> None:

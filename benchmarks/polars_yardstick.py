@@ -5,8 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
+from contract.calendar import DAY_TIMES, WEEKDAYS, WINDOW_MONTHS
+from contract.columns import NAMES
 from segmentation.features.calendar import windows
-from segmentation.features.columns import DAY_TIMES, NAMES, WEEKDAYS, WINDOW_MONTHS
 
 BITS = 21
 

@@ -5,8 +5,8 @@ from functools import reduce
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from segmentation.features.calendar import months_before
-from segmentation.features.columns import DAY_TIMES, NAMES, WEEKDAYS
+from contract.calendar import DAY_TIMES, WEEKDAYS, months_before
+from contract.columns import NAMES
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

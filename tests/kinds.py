@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from segmentation.features.columns import DAY_TIMES, SCHEMA, WEEKDAYS
+from contract.calendar import DAY_TIMES, WEEKDAYS
+from segmentation.features.columns import SCHEMA
 
 # Seven kinds of client: days since the last purchase, items, value, views.
 KINDS = [

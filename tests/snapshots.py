@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from segmentation.features.columns import SEGMENT_SCHEMA, WINDOW_MONTHS
+from contract.calendar import WINDOW_MONTHS
+from segmentation.features.columns import SEGMENT_SCHEMA
 from segmentation.model.personas import PERSONAS
 from segmentation.model.profiles import profile
 from segmentation.snapshot.publish import Contents, publish

@@ -63,12 +63,13 @@ def http(tmp_path: Path) -> FlaskClient:
 
 def test_one_sentence_sums_up_what_moved(http: FlaskClient) -> None:
     assert (
-        "Compared with 31 March 2020, 2 of 5 clients (40%) changed persona, 1 came and 1 left; the largest group, 2, "
-        "went from Fox to Owl, and its spending over 7 months from 2,000 to 1,200."
+        "Compared with 31 March 2020: 2 of 5 clients (40%) changed persona, 1 came, 1 left. The largest group (2) "
+        "went from “Fox” to “Owl”, and its spending over 7 months from 2,000 to 1,200."
     ) in http.get("/changes").text
     assert (
-        "Par rapport au 31 mars 2020, 2 clients sur 5 (40\u202f%) ont changé de persona, 1 est arrivé et 1 est parti"
-        "\u202f; le plus grand groupe (2) est passé de Renard à Chouette, et ses dépenses sur 7 mois de 2\u202f000 à "
+        "Par rapport au 31 mars 2020\u00a0: clients ayant changé de persona, 2 sur 5 (40\u00a0%)\u202f; "
+        "arrivés, 1\u202f; partis, 1. Le plus grand groupe (2) est passé de «\u202fRenard\u202f» à "
+        "«\u202fChouette\u202f», et ses dépenses sur 7 mois de 2\u202f000 à "
         "1\u202f200."
     ) in http.get("/changes?lang=fr").text
 
@@ -112,7 +113,7 @@ def test_nothing_moved_is_said_too(tmp_path: Path) -> None:
     published(tmp_path, as_of=MARCH)
     published(tmp_path)
     page = serving(tmp_path).get("/changes").text
-    assert "Compared with 31 March 2020, 0 of 4 clients (0%) changed persona, 0 came and 0 left." in page
+    assert "Compared with 31 March 2020: 0 of 4 clients (0%) changed persona, 0 came, 0 left." in page
 
 
 def test_one_of_several_others_can_be_chosen(tmp_path: Path) -> None:

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from known_keys import known_key
 from snapshots import CLIENTS, client, contents, publish_small, table
 
 from service.app import create_app
 from service.common.log import JsonLog
 from service.common.settings import Settings
-from service.keys.keys import new_key
 from service.snapshots.provider import Provider
 
-READER, READER_LINE = new_key("reader", ["lookup"])
-SENDER, SENDER_LINE = new_key("sender", ["lookup", "export"])
+READER, READER_LINE = known_key("reader", ["lookup"])
+SENDER, SENDER_LINE = known_key("sender", ["lookup", "export"])
 KEYS = f"{READER_LINE}\n{SENDER_LINE}"
 FOX = 512363741
 PATHS = ("/", f"/client?user_id={FOX}", "/client?user_id=8", "/client?user_id=x", "/persona/fox", "/persona/wolf")
@@ -76,8 +76,8 @@ def test_a_client_is_told_with_reasons_and_what_would_change_it(shop: Shop) -> N
         "Why Last purchase 60 days ago, at least 22 and at most 90.",
         "What to do Target: few campaigns, premium ones.",
         "Today, this would lead to the persona Lion , who spends more: 1 more item bought for at least 790.01.",
-        "Spent in 7 months 10.00 As usual · typical 2,045 · half of them: 10.00 to 316",
-        "Days since the last purchase 60 More than usual · typical 12",
+        "Spent in 7 months 10.00 As usual · typical: 2,045 · half of them: 10.00 to 316",
+        "Days since the last purchase 60 More than usual · typical: 12",
         "Last purchase 29 April 2020",
         "Paid per item – 10.00 10.00",
         "Favourite brand –",
@@ -93,10 +93,10 @@ def test_a_client_in_french(shop: Shop) -> None:
     told = shop.read("/client?user_id=7&lang=fr").text
     for sentence in (
         "1\u202f234,50 dépensés en 7 mois, plus de 800,00.",
-        "Presque certain\u202f: sur 100 clients dans le même cas, 97 ressemblent bien aux autres de ce persona.",
+        "Presque certain\u00a0: sur 100 clients dans le même cas, 97 ressemblent bien aux autres de ce persona.",
         "Choyer\u202f: traitement VIP",
         "Catégorie préférée nails › polish",
-        "client type 3\u202f090",
+        "client type\N{NO-BREAK SPACE}: 3\u202f090",
         "Dernier achat 29 avril 2020",
         "Matin (5\u202fh à 11\u202fh)",
         "Ce que les clients ont fait jusqu’au 30 avril 2020",
@@ -115,7 +115,7 @@ def test_figures_stand_beside_the_middle_half_of_the_persona(tmp_path: Path) -> 
         }
     publish_small(tmp_path, personas=personas, metrics={"everyone": {"median_total_purchase_value": 99.5}})
     shop = Shop(tmp_path)
-    assert "As usual · typical 2,045 · half of them: 5.00 to 15.00" in shop.read(f"/client?user_id={FOX}").text
+    assert "As usual · typical: 2,045 · half of them: 5.00 to 15.00" in shop.read(f"/client?user_id={FOX}").text
     assert "More than usual" in shop.read("/client?user_id=7").text
     told = shop.read("/persona/fox").text
     assert "Spent in 7 months 2,045 5.00 – 15.00 99.50" in told
@@ -132,7 +132,7 @@ def test_an_older_snapshot_without_quartiles_has_medians_to_compare_with(tmp_pat
     publish_small(tmp_path, personas=[{**entry, "colour": "red;}"} for entry in personas], metrics={})
     shop = Shop(tmp_path)
     told = shop.read(f"/client?user_id={FOX}").text
-    assert "Spent in 7 months 10.00 Less than usual · typical 2,045 Days" in told
+    assert "Spent in 7 months 10.00 Less than usual · typical: 2,045 Days" in told
     assert "half of them" not in told
     assert "When in the day" not in shop.read("/persona/fox").text
     assert shop.http.get("/assets/personas.css").data == b""  # no colour but one in six digits

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
 
+from contract.columns import NAMES
 from segmentation.features import table as features
-from segmentation.features.columns import NAMES, SCHEMA
+from segmentation.features.columns import SCHEMA
 from segmentation.features.table import client_table, read_clients, write_clients
 from segmentation.ingest.ingest import ingest
 from segmentation.tools.errors import BadInputError, WrongUsageError

@@ -12,17 +12,21 @@ from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from contract.columns import AXES, INPUTS
+from languages import LANGUAGES, language
 from segmentation.model.archetypes import name_clusters
 from segmentation.model.assign import assign
 from segmentation.model.clusters import choose, silhouette, sizeable
 from segmentation.model.files import dump, load
 from segmentation.model.fit import Fitted, fit
-from segmentation.model.inputs import ASKED, AXIS_OF, INPUT_NAMES, INPUTS, matrix, unskew
-from segmentation.model.personas import AXES, PERSONA_NAMES, PERSONAS
+from segmentation.model.inputs import ASKED, INPUT_NAMES, matrix, unskew
+from segmentation.model.personas import PERSONA_NAMES, PERSONAS
 from segmentation.model.rules import rules
 from segmentation.model.space import VARIANCE_KEPT, fit_space
 from segmentation.model.tree import LEAF, fit_tree
 from segmentation.tools.errors import BadInputError, QualityGateError
+
+EN, FR = language("en"), language("fr")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +42,8 @@ def fitted(clients: pa.Table) -> Fitted:
 def test_space_is_the_pca_of_standardised_columns_weighted_by_axis(clients: pa.Table) -> None:
     X = matrix(clients)
     space = fit_space(X)
-    weights = np.array([1 / np.sqrt(sum(a == axis for a in AXIS_OF.values())) for axis in AXIS_OF.values()])
+    axes = [column.axis for column in INPUTS]
+    weights = np.array([1 / np.sqrt(sum(a == axis for a in axes)) for axis in axes])
     standardised = StandardScaler().fit_transform(unskew(X)) * weights
     oracle = PCA(svd_solver="full").fit(standardised)
     kept = len(space.components)
@@ -126,8 +131,8 @@ def test_rules_say_exactly_which_clients_reach_a_leaf(clients: pa.Table, fitted:
         for feature, (low, high) in rule.bounds.items():
             inside &= (X[:, feature] > low) & (X[:, feature] <= high)
         assert (inside == (leaves == rule.leaf)).all()
-        assert rule.say("en")
-        assert rule.say("fr")
+        assert rule.said(EN)
+        assert rule.said(FR)
 
 
 def test_every_kind_is_found_and_the_tree_beats_the_baseline(clients: pa.Table, fitted: Fitted) -> None:
@@ -204,5 +209,5 @@ def test_clients_that_are_all_alike_are_not_split() -> None:
 def test_personas_are_the_seven_in_order() -> None:
     assert PERSONA_NAMES == ("lion", "bear", "squirrel", "fox", "beaver", "owl", "tortoise")
     for persona in PERSONAS:
-        assert set(persona.label) == set(persona.traits) == set(persona.advice) == {"en", "fr"}
+        assert set(persona.label) == set(persona.traits) == set(persona.advice) == set(LANGUAGES)
         assert set(persona.archetype) == set(AXES)

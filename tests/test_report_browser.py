@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, Locator, expect
 from reports import facts_of_store
 
 from benchmarks.report import seconds_to_answer, seconds_to_picture
+from languages import LANGUAGES
 from segmentation.report import report
 from segmentation.report.pictures import PICTURES
 from segmentation.report.pictures.template import TEMPLATES
-from segmentation.words import LANGUAGES
 
 OPENS_WITHIN_S, TRIES = 2.0, 3
 BUSY = 2

@@ -14,6 +14,7 @@ from s3_servers import S3Server, entered, moto_server, rclone_server
 from shared_data import bundled
 from snapshots import CLIENTS, NOW, client, contents
 
+from contract.snapshot import MANIFEST_NAME
 from segmentation.commands.cli import main
 from segmentation.ingest import sources
 from segmentation.ingest.arrivals import is_superseded
@@ -25,7 +26,7 @@ from segmentation.snapshot.publish import publish, publish_over
 from segmentation.store import bucket as s3
 from segmentation.store.backends import open_store
 from segmentation.store.bucket import Bucket, Object
-from segmentation.store.protocol import MANIFEST_NAME, Store
+from segmentation.store.protocol import Store
 from segmentation.tools import scratch
 from segmentation.tools.errors import (
     BadInputError,

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from shared_data import bundled
 from snapshots import publish_small
 
+from contract.calendar import LONGEST_WINDOW
+from contract.columns import NAMES
 from segmentation.features.calendar import windows
-from segmentation.features.columns import DAY_TIMES, NAMES, WEEKDAYS
 from segmentation.model.inputs import ASKED, INPUT_NAMES
 from segmentation.pipeline import Run, run
 from segmentation.store.backends import open_store
 from segmentation.tools.progress import SILENT
-from service.answers import sent_features as service_features
 from service.answers.agreement import DAYS
 from service.answers.sent_features import Features, complete
 from service.app import create_app
@@ -68,7 +68,7 @@ def test_a_new_client(small: Any) -> None:
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     assert body == {
         "persona": "squirrel",
-        "label": {"en": "Squirrel", "fr": "Écureuil"},
+        "label": {"en": "Squirrel", "fr": "Écureuil", "es": "Ardilla"},
         "emoji": "🐿️",
         "confidence": 0.6,
         "reasons": {
@@ -82,18 +82,25 @@ def test_a_new_client(small: Any) -> None:
                 "59,90 dépensés en 7 mois, au plus 800,00",
                 "1 article acheté en 7 mois, au plus 1",
             ],
+            "es": [
+                "última compra hace 3 días, como mucho 21",
+                "59,90 gastados en 7 meses, como mucho 800,00",
+                "1 artículo comprado en 7 meses, como mucho 1",
+            ],
         },
         "better": {
             "persona": "bear",
-            "label": {"en": "Bear", "fr": "Ours"},
+            "label": {"en": "Bear", "fr": "Ours", "es": "Oso"},
             "change": {
                 "en": ["1 more item bought for at most 740.10"],
                 "fr": ["1 article de plus acheté pour au plus 740,10"],
+                "es": ["1 artículo más comprado por 740,10 como mucho"],
             },
         },
         "advice": {
             "en": "Activate: small offers, low thresholds.",
             "fr": "Activer\u202f: petites offres, seuils bas.",
+            "es": "Activar: pequeñas ofertas, umbrales bajos.",
         },
         "as_of": "2020-04-30",
         "stale": True,
@@ -205,7 +212,7 @@ def test_windows_have_as_many_days_as_is_said() -> None:
         for months, start in of_day.starts.items():
             days.setdefault(f"{months}m", set()).add((of_day.end - start).days)
     assert {window: (min(days[window]), max(days[window])) for window in DAYS} == DAYS
-    assert set(DAYS) | {service_features.LONGEST} == set(days)
+    assert set(DAYS) | {f"{LONGEST_WINDOW}m"} == set(days)
 
 
 def test_the_schema_has_the_features_that_clients_have() -> None:
@@ -214,7 +221,6 @@ def test_the_schema_has_the_features_that_clients_have() -> None:
     follow = complete(NEW, ()).keys() - NEW.keys()
     required = {name for name, field in schema.fields.items() if field.required}
     assert required | follow == {INPUT_NAMES[place] for place in ASKED}
-    assert (service_features.DAY_TIMES, service_features.WEEKDAYS) == (DAY_TIMES, WEEKDAYS)
 
 
 def test_a_tree_that_asks_for_more_says_so() -> None:

@@ -19,6 +19,7 @@ from s3_servers import S3Server, environment, free_port, moto_server, rclone_ser
 from serving import WITHIN_S, running, start
 from snapshots import AS_OF, client, contents, publish_small
 
+from contract.snapshot import MANIFEST_NAME
 from segmentation.snapshot.publish import publish
 from segmentation.store.backends import open_store
 from service.common.log import JsonLog
@@ -26,7 +27,7 @@ from service.common.settings import BadSettingError, Settings
 from service.snapshots.backends import open_source
 from service.snapshots.cache import Cache
 from service.snapshots.provider import Provider
-from service.snapshots.reader import MANIFEST_NAME, USED
+from service.snapshots.reader import USED
 
 SWAPPED_WITHIN_S = 10.0
 

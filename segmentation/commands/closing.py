@@ -1,82 +1,74 @@
 """The closing table of a run: the seven personas as a marketer reads them."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from segmentation.words import number, percent
+from contract.words import N_
+from languages import Language
 
-HEADINGS = {
-    "en": (
-        "Persona",
-        "Clients",
-        "Share of\nclients",
-        "Last purchase,\ndays ago",
-        "Items\nbought",
-        "Spent in\n7 months",
-        "Share of\nrevenue",
-    ),
-    "fr": (
-        "Persona",
-        "Clients",
-        "Part des\nclients",
-        "Jours depuis\nle dernier\nachat",
-        "Articles\nachetés",
-        "Dépensé\nen 7 mois",
-        "Part du\nchiffre\nd’affaires",
-    ),
-}
-CAPTION = {
-    "en": "Medians; amounts in the shop’s currency.",
-    "fr": "Médianes ; montants dans la monnaie de la boutique.",
-}
+HEADINGS = (
+    N_("Persona"),
+    N_("Clients"),
+    N_("Share of clients"),
+    N_("Last purchase, days ago"),
+    N_("Items bought"),
+    N_("Spent in 7 months"),
+    N_("Share of revenue"),
+)
+_HEADING_LETTERS = 9
+CAPTION = N_("Medians; amounts in the shop’s currency.")
 
 
-def print_table(personas: Sequence[dict[str, Any]], language: str, console: Console | None = None) -> None:
+def print_table(personas: Sequence[dict[str, Any]], say: Language, console: Console | None = None) -> None:
     """Print the personas of a snapshot's personas.json; as a list where the table would not fit."""
     console = console or Console()
-    table = _table(personas, language)
+    table = _table(personas, say)
     if console.measure(table, options=console.options.update(width=_ANY_WIDTH)).maximum <= console.width:
         console.print(table)
     else:
-        _print_list(personas, language, console)
+        _print_list(personas, say, console)
 
 
 _ANY_WIDTH = 1000
 """Wider than any table, so that its own width can be measured."""
 
 
-def row(persona: dict[str, Any], language: str) -> tuple[str, ...]:
+def row(persona: dict[str, Any], say: Language) -> tuple[str, ...]:
     """Return a persona's cells under `HEADINGS`."""
     profile = persona["profile"]
     return (
-        f"{persona['emoji']} {persona['label'][language]}",
-        number(persona["clients"], language),
-        percent(persona["share"], language),
-        number(profile["median_days_since_last_purchase"], language),
-        number(profile["median_count_products_7m"], language),
-        number(profile["median_total_purchase_value"], language),
-        percent(persona["revenue_share"], language),
+        f"{persona['emoji']} {say.of(persona['label'])}",
+        say.number(persona["clients"]),
+        say.percent(persona["share"]),
+        say.number(profile["median_days_since_last_purchase"]),
+        say.number(profile["median_count_products_7m"]),
+        say.number(profile["median_total_purchase_value"]),
+        say.percent(persona["revenue_share"]),
     )
 
 
-def _table(personas: Sequence[dict[str, Any]], language: str) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=CAPTION[language], caption_justify="left")
-    for i, heading in enumerate(HEADINGS[language]):
-        table.add_column(heading, justify="right" if i else "left", no_wrap=True)
+def _table(personas: Sequence[dict[str, Any]], say: Language) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), caption=say.gettext(CAPTION), caption_justify="left")
+    for i, heading in enumerate(HEADINGS):
+        lines = wrap(say.gettext(heading), _HEADING_LETTERS)
+        table.add_column("\n".join(lines), justify="right" if i else "left", no_wrap=True)
     for persona in personas:
-        table.add_row(*row(persona, language))
+        table.add_row(*row(persona, say))
     return table
 
 
-def _print_list(personas: Sequence[dict[str, Any]], language: str, console: Console) -> None:
-    headings = [heading.replace("\n", " ") for heading in HEADINGS[language][1:]]
-    colon = {"en": ":", "fr": "\N{NO-BREAK SPACE}:"}[language]
+def _print_list(personas: Sequence[dict[str, Any]], say: Language, console: Console) -> None:
+    headings = [say.gettext(heading) for heading in HEADINGS[1:]]
     for persona in personas:
-        label, *figures = row(persona, language)
-        lines = [f"  {heading}{colon} {figure}" for heading, figure in zip(headings, figures, strict=True)]
+        label, *figures = row(persona, say)
+        lines = [
+            say.gettext("  {heading}: {figure}", heading=heading, figure=figure)
+            for heading, figure in zip(headings, figures, strict=True)
+        ]
         console.print(label, *lines, sep="\n", highlight=False, markup=False, overflow="fold")
-    console.print(CAPTION[language], markup=False)
+    console.print(say.gettext(CAPTION), markup=False)

@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from contract.snapshot import CLIENTS, METRICS, PERSONAS
+from languages import language
 from segmentation.commands.snapshots import store_named
 from segmentation.features.columns import SEGMENT_SCHEMA
 from segmentation.model.files import load
@@ -24,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     store = store_named(args)  # whose copy of the snapshot lasts as long as it
     facts = facts_in(*verified(store, args.id))
     if args.png:
-        images = write_images(facts, args.png, args.lang)
+        images = write_images(facts, args.png, language(args.lang))
         print(f"{len(images)} pictures: {args.png}")
     if args.out:
         with delivered(args.out) as draft:
@@ -37,14 +39,14 @@ def run(args: argparse.Namespace) -> int:
 
 def facts_in(manifest: Manifest, folder: Path) -> Facts:
     """Return the facts of a snapshot in a folder; raise BadInputError for one that holds too few."""
-    personas, metrics = _json(folder / "personas.json"), _json(folder / "metrics.json")
+    personas, metrics = _json(folder / PERSONAS), _json(folder / METRICS)
     if "everyone" not in metrics or "colour" not in personas[0]:
         raise BadInputError(
             f"Snapshot {manifest.id} was published by an earlier version, which noted less than a report shows;"
             " run the segmentation again."
         )
     model = load({file.name: file.read_bytes() for file in (folder / "model").iterdir()})
-    segments = StoredTable(folder / "clients.parquet", SEGMENT_SCHEMA, "assign")
+    segments = StoredTable(folder / CLIENTS, SEGMENT_SCHEMA, "assign")
     as_of, seed = date.fromisoformat(manifest.as_of), metrics["parameters"]["seed"]
     return facts_of(as_of, personas, metrics, model.tree, segments, seed)
 

@@ -5,6 +5,8 @@ import os
 import time
 from datetime import UTC, date, datetime, timedelta
 
+from contract.words import N_
+from languages import language
 from segmentation import pipeline
 from segmentation.commands import closing, emf
 from segmentation.commands.snapshots import store_named
@@ -15,9 +17,8 @@ from segmentation.store.bucket import SCHEME
 from segmentation.store.protocol import Store
 from segmentation.tools.errors import MenagerieError, OvertakenError, WrongUsageError
 from segmentation.tools.progress import Reporter, reporter
-from segmentation.words import number
 
-SERVED = {"en": "Snapshot {} is published and served.", "fr": "L’instantané {} est publié et servi."}
+SERVED = N_("Snapshot {id} is published and served.")
 QUIET_VARIABLE = "MENAGERIE_QUIET_S"
 QUIET_S = 600
 """Seconds without a new file after which those that landed are taken to be all; months are uploaded one by one."""
@@ -61,8 +62,9 @@ def _run(args: argparse.Namespace, report: Reporter) -> pipeline.Outcome:
     outcome = pipeline.run(story, report, datetime.now(UTC))
     say_account(outcome.ingested, report)
     _say_age(outcome.ingested, args.as_of, report)
-    closing.print_table(outcome.personas, args.lang)
-    print(SERVED[args.lang].format(outcome.snapshot_id))
+    say = language(args.lang)
+    closing.print_table(outcome.personas, say)
+    print(say.gettext(SERVED, id=outcome.snapshot_id))
     if args.keep:
         _prune(store, args.keep, report)
     return outcome
@@ -119,10 +121,10 @@ def _say_age(ingested: Ingested, as_of: date, report: Reporter) -> None:
 def say_account(ingested: Ingested, report: Reporter) -> None:
     """Say what became of every file."""
     for file in ingested.files:
-        rejected = ", ".join(f"{number(n, 'en')} {reason}" for reason, n in file.rejected.items())
+        rejected = ", ".join(f"{n:,} {reason}" for reason, n in file.rejected.items())
         report.say(
-            f"{file.name}: {number(file.rows_read, 'en')} rows read, {number(file.rows_kept, 'en')} kept, "
-            f"{number(file.duplicates, 'en')} duplicates dropped, {number(sum(file.rejected.values()), 'en')} rejected"
+            f"{file.name}: {file.rows_read:,} rows read, {file.rows_kept:,} kept, "
+            f"{file.duplicates:,} duplicates dropped, {sum(file.rejected.values()):,} rejected"
             + (f" ({rejected})" if rejected else "")
         )
     if ingested.gaps:

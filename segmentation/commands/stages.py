@@ -9,6 +9,8 @@ from importlib import import_module
 
 import numpy as np
 
+from contract.snapshot import CLIENTS, METRICS, PERSONAS, USER_IDS
+from languages import language
 from segmentation import pipeline
 from segmentation.commands import audience, closing
 from segmentation.commands import report as report_command
@@ -33,12 +35,8 @@ from segmentation.tools.files import write_json
 from segmentation.tools.parts import StoredTable
 from segmentation.tools.progress import reporter
 from segmentation.tools.scratch import scratch
-from segmentation.words import number
 
-METRICS = "metrics.json"
 MODEL_FILES = ("clusters.json", "tree.json")
-COUNTED = {"en": "Snapshot {}: {} clients as of {}.", "fr": "Instantané {} : {} clients au {}."}
-TRY = {"en": "Try", "fr": "À essayer"}
 
 
 def ingest(args: argparse.Namespace) -> int:
@@ -57,7 +55,7 @@ def features(args: argparse.Namespace) -> int:
         events, out = local(args.events), local(args.out)
         out.parent.mkdir(parents=True, exist_ok=True)
         rows = write_clients(events, args.as_of, out, args.timezone)
-    print(f"{number(rows, 'en')} clients: {args.out}")
+    print(f"{rows:,} clients: {args.out}")
     return 0
 
 
@@ -70,7 +68,7 @@ def fit(args: argparse.Namespace) -> int:
     write_json(args.out / METRICS, pipeline.with_origin(fitted.metrics, args.clients, args.seed))
     held_out = fitted.metrics["held_out"]
     print(
-        f"{fitted.metrics['silhouette']['note']} On {number(held_out['clients'], 'en')} clients held out:"
+        f"{fitted.metrics['silhouette']['note']} On {held_out['clients']:,} clients held out:"
         f" accuracy {held_out['accuracy']:.3f}, macro F1 {held_out['macro_f1']:.3f}."
     )
     return 0
@@ -100,7 +98,7 @@ def publish(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise BadInputError(f"{METRICS} of the model is damaged; `segmentation fit` writes it.") from error
     contents = pipeline.contents_of(args.segments, files, metrics)
-    print(run_command.SERVED["en"].format(publish_over(served_before, contents, store, datetime.now(UTC))))
+    print(run_command.SERVED.format(id=publish_over(served_before, contents, store, datetime.now(UTC))))
     return 0
 
 
@@ -108,12 +106,21 @@ def personas(args: argparse.Namespace) -> int:
     """Print the table of the snapshot that is served, and a request that finds a client of it."""
     store = store_named(args)
     manifest, folder = verified(store)
-    closing.print_table(json.loads((folder / "personas.json").read_text(encoding="utf-8")), args.lang)
-    clients = number(manifest.counts["clients"], args.lang)
-    print(COUNTED[args.lang].format(manifest.id, clients, manifest.as_of))
+    say = language(args.lang)
+    closing.print_table(json.loads((folder / PERSONAS).read_text(encoding="utf-8")), say)
+    clients = manifest.counts["clients"]
+    counted = say.ngettext(
+        "Snapshot {id}: {count} client as of {day}.",
+        "Snapshot {id}: {count} clients as of {day}.",
+        clients,
+        id=manifest.id,
+        day=manifest.as_of,
+    )
+    print(counted)
     if args.url:
-        users = np.load(folder / "lookup" / "user_id.npy", mmap_mode="r", allow_pickle=False)
-        print(f"\n{TRY[args.lang]}: curl '{args.url}/segment/{users[len(users) // 2]}?include=reasons'")
+        users = np.load(folder / USER_IDS, mmap_mode="r", allow_pickle=False)
+        request = f"curl '{args.url}/segment/{users[len(users) // 2]}?include=reasons'"
+        print("\n" + say.gettext("Try: {request}", request=request))
     return 0
 
 
@@ -121,7 +128,7 @@ def export(args: argparse.Namespace) -> int:
     """Write the clients of one persona of the snapshot that is served."""
     store = store_named(args)  # whose copy of the snapshot lasts as long as it
     _, folder = verified(store)
-    clients = folder / "clients.parquet"
+    clients = folder / CLIENTS
     if args.out is None:
         if args.format == "parquet":
             raise WrongUsageError("Parquet needs a file to go to: name it with --out.")
@@ -129,7 +136,7 @@ def export(args: argparse.Namespace) -> int:
         return 0
     with delivered(args.out) as draft, draft.open("wb") as file:
         written = audience.write(clients, args.persona, args.format, file)
-    print(f"{number(written, 'en')} clients: {args.out}")
+    print(f"{written:,} clients: {args.out}")
     return 0
 
 

@@ -1,11 +1,10 @@
 """The calendar: where windows begin, and how far a shop's clock is from UTC."""
 
-import calendar
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from segmentation.features.columns import WINDOW_MONTHS
+from contract.calendar import WINDOW_MONTHS, months_before
 from segmentation.ingest.sums import SLOT
 from segmentation.tools.errors import WrongUsageError
 
@@ -34,12 +33,6 @@ def windows(as_of: date) -> Windows:
     """Return the windows that end with the day `as_of`, that day included."""
     end = as_of + timedelta(days=1)
     return Windows(_midnight(end), {months: _midnight(months_before(end, months)) for months in WINDOW_MONTHS})
-
-
-def months_before(day: date, months: int) -> date:
-    """Go back calendar months; a day that the month does not have becomes its last one."""
-    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
 
 
 def _midnight(day: date) -> datetime:

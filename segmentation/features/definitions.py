@@ -13,12 +13,10 @@ from typing import Any
 import ibis
 from ibis import Table, Value
 
+from contract.calendar import DAY_TIMES, HOURS, LONGEST_WINDOW, WEEKDAYS, WINDOW_MONTHS
+from contract.columns import NAMES
 from segmentation.features.calendar import Windows
-from segmentation.features.columns import DAY_TIMES, LONGEST_WINDOW, NAMES, WEEKDAYS, WINDOW_MONTHS
 from segmentation.ingest.sums import SLOT, rollups
-
-HOURS = {"morning": (5, 11), "afternoon": (12, 17), "evening": (18, 23), "night": (0, 4)}
-"""The first and the last hour of each part of the day, on the shop's clock."""
 
 _FIRST_MONDAY = datetime.combine(date.min, time())
 _SLOTS_AN_HOUR = timedelta(hours=1) // SLOT

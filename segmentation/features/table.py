@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,8 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis import duckdb as ibis_duckdb
 
-from segmentation.features import columns, definitions
+from contract.calendar import LONGEST_WINDOW, WINDOW_MONTHS
+from contract.columns import COUNTED, NAMES
+from segmentation.features import definitions
 from segmentation.features.calendar import utc_offsets, windows
+from segmentation.features.columns import SCHEMA
 from segmentation.ingest import rollups
 from segmentation.ingest.ingested import account, is_ingested, is_unfinished, month_files
 from segmentation.tools import engine
@@ -35,14 +39,15 @@ Rollups = Mapping[str, Sequence[Path]]
 LAWS = {
     "each client stands once": "count(*) = count(DISTINCT user_id)",
     "windows nest": " AND ".join(
-        f"bool_and({name}_2m <= {name}_5m AND {name}_5m <= {name}_7m)"
-        for name in ("number_of_views", "number_of_carts", "number_of_sessions", "count_products")
+        f"bool_and({name}_{shorter}m <= {name}_{longer}m)"
+        for name in COUNTED
+        for shorter, longer in pairwise(WINDOW_MONTHS)
     ),
     "each client has bought": "bool_and(count_products_7m >= 1 AND days_since_last_purchase >= 0)",
     "items × average price = value": "bool_and(abs(count_products_7m * avg_price_7m - total_purchase_value)"
     f" <= {MONEY_TOLERANCE} * (1 + total_purchase_value))",
     "an average stands where items do": " AND ".join(
-        f"bool_and((avg_price_{n}m IS NULL) = (count_products_{n}m = 0))" for n in columns.WINDOW_MONTHS
+        f"bool_and((avg_price_{n}m IS NULL) = (count_products_{n}m = 0))" for n in WINDOW_MONTHS
     ),
 }
 
@@ -57,7 +62,7 @@ def write_clients(events: Path, as_of: date, out: Path, timezone: str = "UTC", s
     offsets = utc_offsets(timezone, span.start, span.end)
     steps = {name: ibis_duckdb.compile(step) for name, step in definitions.steps(span, offsets).items()}
     found = files(events, span.months)
-    schema = columns.SCHEMA.with_metadata({ORIGIN: json.dumps(origin(events, as_of, timezone))})
+    schema = SCHEMA.with_metadata({ORIGIN: json.dumps(origin(events, as_of, timezone))})
     draft = out.with_name(f".{out.name}.tmp")
     try:
         with engine.connect(scratch or out.parent) as connection:
@@ -91,16 +96,16 @@ def read_origin(path: Path) -> dict[str, Any]:
 
 
 def client_table(events: Path, as_of: date, timezone: str = "UTC") -> pa.Table:
-    """Return the client table of an ingested folder in memory, as `columns.SCHEMA`."""
+    """Return the client table of an ingested folder in memory, as `SCHEMA`."""
     with TemporaryDirectory(prefix="menagerie-") as folder:
         write_clients(events, as_of, Path(folder) / "clients.parquet", timezone)
         return read_clients(Path(folder) / "clients.parquet")
 
 
 def read_clients(path: Path) -> pa.Table:
-    """Return a client table in memory, as `columns.SCHEMA`; raise BadInputError when it is none."""
+    """Return a client table in memory, as `SCHEMA`; raise BadInputError when it is none."""
     try:
-        return pq.read_table(parts(path), columns=list(columns.NAMES)).cast(columns.SCHEMA)
+        return pq.read_table(parts(path), columns=list(NAMES)).cast(SCHEMA)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise BadInputError(f"{path.name} is no client table: {engine.reason(error)}.") from error
 
@@ -139,7 +144,7 @@ def _read(paths: Sequence[Path]) -> str:
 
 def origin(events: Path, as_of: date, timezone: str) -> dict[str, Any]:
     """Return what a client table is made of, for its footer."""
-    parameters = {"as_of": as_of.isoformat(), "timezone": timezone, "window_months": columns.WINDOW_MONTHS}
+    parameters = {"as_of": as_of.isoformat(), "timezone": timezone, "window_months": WINDOW_MONTHS}
     return {"parameters": parameters, "events": account(events).totals}
 
 
@@ -163,7 +168,7 @@ def check(rows: int, kept: Sequence[bool], as_of: date) -> None:
     """Refuse a client table without rows, or one that did not keep all of `LAWS`."""
     if not rows:
         raise BadInputError(
-            f"Nobody bought anything in the {columns.LONGEST_WINDOW} months up to {as_of},"
+            f"Nobody bought anything in the {LONGEST_WINDOW} months up to {as_of},"
             " so that there is no client to describe."
         )
     for law, holds in zip(LAWS, kept, strict=True):

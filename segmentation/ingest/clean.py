@@ -6,7 +6,7 @@ The rules stand in docs/events.md.
 import duckdb
 import pyarrow as pa
 
-from segmentation.ingest import events
+from segmentation.ingest import events, reasons
 
 TIME = r"\d{4}-\d\d-\d\d[ T]([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?( ?(UTC|Z|[+-]\d\d(:?\d\d)?))?"
 """The store's own form and ISO 8601; the engine's cast alone would also take `epoch`, `infinity` and 24:00."""
@@ -46,24 +46,24 @@ WITH typed AS (
         nullif(trim(user_session), '') AS user_session,
         CASE
             WHEN concat(raw.event_time, raw.event_type, raw.product_id, raw.category_id, raw.category_code,
-                        raw.brand, raw.price, raw.user_id, raw.user_session) = '' THEN 'wrong number of fields'
-            WHEN below_zero(raw.price) THEN 'price is negative'
+                        raw.brand, raw.price, raw.user_id, raw.user_session) = '' THEN '{WRONG_FIELDS}'
+            WHEN below_zero(raw.price) THEN '{BELOW_ZERO}'
         END AS fault
     FROM raw
 )
 SELECT
     * EXCLUDE (fault),
     CASE
-        WHEN fault = 'wrong number of fields' THEN fault
-        WHEN event_time IS NULL OR year(event_time) NOT BETWEEN 1 AND 9999 THEN 'event_time is not a time'
-        WHEN event_type IS NULL OR event_type NOT IN ({event_types}) THEN 'event_type is unknown'
-        WHEN user_id IS NULL THEN 'user_id is missing or no integer'
-        WHEN product_id IS NULL THEN 'product_id is missing or no integer'
+        WHEN fault = '{WRONG_FIELDS}' THEN fault
+        WHEN event_time IS NULL OR year(event_time) NOT BETWEEN 1 AND 9999 THEN '{NO_TIME}'
+        WHEN event_type IS NULL OR event_type NOT IN ({event_types}) THEN '{NO_TYPE}'
+        WHEN user_id IS NULL THEN '{NO_USER}'
+        WHEN product_id IS NULL THEN '{NO_PRODUCT}'
         WHEN fault IS NOT NULL THEN fault
-        WHEN price IS NULL THEN 'price is missing or no finite number'
+        WHEN price IS NULL THEN '{NO_PRICE}'
     END AS reason
 FROM typed
-""".format(event_types=", ".join(f"'{name}'" for name in events.EVENT_TYPES))
+""".format(**vars(reasons), event_types=", ".join(f"'{name}'" for name in events.EVENT_TYPES))
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from segmentation.ingest import events
+from segmentation.ingest import events, reasons
 from segmentation.tools.errors import BadInputError
 
 BLOCK_BYTES = 8 << 20
@@ -115,7 +115,7 @@ def _misshapen(
         again.damaged = text.damaged
         yield from _rows(again, header, line, reject, quoted=False)
     else:
-        reject(Reject(line, "wrong number of fields", _shown(row.rstrip("\r"))))
+        reject(Reject(line, reasons.WRONG_FIELDS, _shown(row.rstrip("\r"))))
 
 
 def _readable(batch: pa.RecordBatch, lines: pa.Array, text: "_Readable", reject: RejectRow) -> Iterator[pa.RecordBatch]:
@@ -126,7 +126,7 @@ def _readable(batch: pa.RecordBatch, lines: pa.Array, text: "_Readable", reject:
         bad = np.logical_or.reduce([mask.to_numpy(zero_copy_only=False) for mask in held])
         for i in np.flatnonzero(bad):
             row = ",".join(column[i].as_py() for column in columns)
-            reject(Reject(lines[i].as_py(), "unreadable bytes", _shown(row)))
+            reject(Reject(lines[i].as_py(), reasons.UNREADABLE, _shown(row)))
         keep = pa.array(~bad)
         lines, columns = lines.filter(keep), [column.filter(keep) for column in columns]
     yield pa.RecordBatch.from_arrays([lines, *columns], schema=TEXT)

@@ -6,9 +6,10 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
+from contract.columns import AXES
 from segmentation.model.clusters import sizeable
 from segmentation.model.inputs import INPUT_NAMES
-from segmentation.model.personas import AXES, PERSONAS
+from segmentation.model.personas import PERSONAS
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from segmentation.features.columns import Column
+from contract.columns import INPUTS, Column
+from languages.phrases import phrases_of
 from segmentation.model.clusters import nearest
-from segmentation.model.inputs import INPUT_NAMES, INPUTS
+from segmentation.model.inputs import INPUT_NAMES
 from segmentation.model.personas import PERSONA_NAMES
 from segmentation.model.space import Space
 from segmentation.model.tree import Tree
@@ -80,8 +81,9 @@ def load(files: dict[str, bytes]) -> Model:
 
 def _words(column: Column) -> dict[str, Any]:
     """Say how a column is spoken of, without the phrases that it does not have."""
-    phrases = {"words": column.words, "one": column.one, "none": column.none}
-    return {"name": column.name, "kind": column.kind} | {name: said for name, said in phrases.items() if said}
+    phrases = phrases_of(column)
+    said = {"words": phrases.words, "one": phrases.one, "none": phrases.none} if phrases else {}
+    return {"name": column.name, "kind": column.kind} | {name: words for name, words in said.items() if words}
 
 
 def _encode(value: Any) -> bytes:

@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
+from contract.columns import AXES
 from segmentation.model.archetypes import Naming, name_clusters, ranks
 from segmentation.model.clusters import Silhouette, choose, fit_clusters, nearest, silhouettes
 from segmentation.model.evaluate import evaluate_tree, explanation_cost, stability
 from segmentation.model.files import Model
 from segmentation.model.inputs import INPUT_NAMES, matrix
-from segmentation.model.personas import AXES, PERSONA_NAMES, PERSONAS
+from segmentation.model.personas import PERSONA_NAMES, PERSONAS
 from segmentation.model.profiles import profile
 from segmentation.model.space import Space, fit_space
 from segmentation.model.tree import fit_tree

@@ -1,4 +1,4 @@
-"""Which client columns the model looks at, on which axis of behaviour each lies, and how it is unskewed.
+"""The client columns that the model looks at (`contract.columns`) as a matrix, and how they are unskewed.
 
 The averages of the shorter windows stay out: they are null for whoever bought nothing lately, and what they
 say is said by the counts beside them.
@@ -7,21 +7,11 @@ say is said by the counts beside them.
 import numpy as np
 import pyarrow as pa
 
-from segmentation.features.columns import COLUMN, WINDOW_MONTHS, Column
+from contract.columns import INPUTS
 
-AXIS_OF = {
-    "days_since_last_purchase": "recency",
-    **{f"count_products_{m}m": "frequency" for m in WINDOW_MONTHS},
-    "avg_price_7m": "monetary",
-    "total_purchase_value": "monetary",
-    **{f"{name}_{m}m": "activity" for name in ("number_of_views", "number_of_carts") for m in WINDOW_MONTHS},
-    **{f"number_of_sessions_{m}m": "activity" for m in WINDOW_MONTHS},
-    "cart_abandonments": "activity",
-}
-INPUTS: tuple[Column, ...] = tuple(COLUMN[name] for name in AXIS_OF)
-INPUT_NAMES = tuple(AXIS_OF)
+INPUT_NAMES = tuple(column.name for column in INPUTS)
 
-ASKED = np.array([i for i, name in enumerate(INPUT_NAMES) if not name.endswith(("_2m", "_5m"))])
+ASKED = np.array([i for i, column in enumerate(INPUTS) if column.is_asked])
 """The inputs that the decision tree may ask about: "last purchase 158 days ago" says to a person what "nothing
 bought in 5 months" says in another way, and a rule that mixes three windows is no rule that anyone keeps in mind."""
 

@@ -4,14 +4,12 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 
-AXES = ("recency", "frequency", "monetary", "activity")
-
 
 @dataclass(frozen=True)
 class Persona:
-    """A kind of customer: its name, its words in English and French, and where its archetype lies.
+    """A kind of customer: its name, its words in each language, and where its archetype lies.
 
-    `colour` is `#rrggbb`; `archetype` has a position from 0 to 1 on each of `AXES`.
+    `colour` is `#rrggbb`; `archetype` has a position from 0 to 1 on each of `contract.columns.AXES`.
     """
 
     name: str

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from contract.columns import AXES, Axis
+from contract.words import N_
+from languages import LANGUAGES, language
 from segmentation.model.assign import persona_codes
-from segmentation.model.personas import AXES, PERSONAS, Persona
+from segmentation.model.personas import PERSONAS, Persona
 from segmentation.model.profiles import profiles
 from segmentation.model.rules import Rule, rules
 from segmentation.model.tree import Tree
 from segmentation.tools.errors import QualityGateError
 from segmentation.tools.parts import StoredTable
-from segmentation.words import LANGUAGES
 
 TRUE_TO_TYPE = 0.3
 """The farthest from its archetype, of 2 at most, that a persona's words are taken to describe its clients."""
@@ -23,25 +25,25 @@ TRUE_TO_TYPE = 0.3
 ELSEWHERE = -1
 """For the cluster of a client whose persona is not that of its cluster."""
 
-_DIFFERS = {
-    "recency": {
-        "en": ("they bought longer ago", "they bought more recently"),
-        "fr": ("ils ont acheté moins récemment", "ils ont acheté plus récemment"),
-    },
-    "frequency": {
-        "en": ("they buy less often", "they buy more often"),
-        "fr": ("ils achètent moins souvent", "ils achètent plus souvent"),
-    },
-    "monetary": {
-        "en": ("they spend less", "they spend more"),
-        "fr": ("ils dépensent moins", "ils dépensent plus"),
-    },
-    "activity": {
-        "en": ("they look around less", "they look around more"),
-        "fr": ("ils visitent moins la boutique", "ils visitent plus la boutique"),
-    },
+_DIFFERS: dict[Axis, tuple[str, str]] = {
+    "recency": (
+        N_("In this shop they bought longer ago than the name suggests."),
+        N_("In this shop they bought more recently than the name suggests."),
+    ),
+    "frequency": (
+        N_("In this shop they buy less often than the name suggests."),
+        N_("In this shop they buy more often than the name suggests."),
+    ),
+    "monetary": (
+        N_("In this shop they spend less than the name suggests."),
+        N_("In this shop they spend more than the name suggests."),
+    ),
+    "activity": (
+        N_("In this shop they look around less than the name suggests."),
+        N_("In this shop they look around more than the name suggests."),
+    ),
 }
-_UNLIKE = {"en": "In this shop {} than the name suggests.", "fr": "Dans cette boutique, {} que le nom ne le suggère."}
+"""In what clients may be unlike their persona: less of it, and more."""
 
 
 def portraits(segments: pa.Table | StoredTable, tree: Tree, metrics: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -92,12 +94,10 @@ def unlike(persona: Persona, clusters: Sequence[Mapping[str, Any]]) -> dict[str,
         for axis in AXES
     }
     axis = max(AXES, key=lambda axis: abs(apart[axis]))
-    return {
-        language: _UNLIKE[language].format(_DIFFERS[axis][language][int(apart[axis] > 0)]) for language in LANGUAGES
-    }
+    return {code: language(code).gettext(_DIFFERS[axis][int(apart[axis] > 0)]) for code in LANGUAGES}
 
 
 def _said(ways: list[Rule], tree: Tree) -> dict[str, list[str]]:
     """Say the rules, those that answer with most confidence first."""
     ordered = sorted(ways, key=lambda way: (-tree.confidence[way.leaf], way.leaf))
-    return {language: [way.say(language) for way in ordered] for language in LANGUAGES}
+    return {code: [way.said(language(code)) for way in ordered] for code in LANGUAGES}

@@ -5,19 +5,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from segmentation.features.columns import DAY_TIMES, WEEKDAYS
+from contract.calendar import DAY_TIMES, WEEKDAYS
+from contract.columns import FAVOURITES, TYPICAL
 from segmentation.tools.parts import StoredTable
 
-TYPICAL = (
-    "days_since_last_purchase",
-    "count_products_7m",
-    "total_purchase_value",
-    "avg_price_7m",
-    "number_of_sessions_7m",
-    "number_of_views_7m",
-    "number_of_carts_7m",
-)
-FAVOURITES = ("preferred_brand", "preferred_category", "most_active_time", "most_active_day")
 MOST_NAMED = 3
 """Brands and categories that are named of a group."""
 
@@ -32,8 +23,8 @@ def profiles(clients: pa.Table | StoredTable, group: np.ndarray, groups: int) ->
 
     Only one column is in memory at a time.
     """
-    quartiles = {name: _quartiles(clients[name], group, groups) for name in TYPICAL}
-    ranked = {name: _ranked(clients[name], group, groups) for name in FAVOURITES}
+    quartiles = {column.name: _quartiles(clients[column.name], group, groups) for column in TYPICAL}
+    ranked = {column.name: _ranked(clients[column.name], group, groups) for column in FAVOURITES}
     return [
         _told({name: of[g] for name, of in quartiles.items()}, {name: of[g] for name, of in ranked.items()})
         for g in range(groups)

@@ -4,11 +4,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from segmentation import words
-from segmentation.model.inputs import INPUTS
+from contract.columns import INPUTS
+from languages import Language
+from languages.phrases import phrases_of
 from segmentation.model.tree import LEAF, Tree
-
-_AND = {"en": " and ", "fr": " et "}
 
 
 @dataclass(frozen=True)
@@ -18,12 +17,14 @@ class Rule:
     leaf: int
     bounds: dict[int, tuple[float, float]]
 
-    def say(self, language: str) -> str:
+    def said(self, say: Language) -> str:
         """Return the rule as one phrase."""
-        return _AND[language].join(
-            words.bounds(INPUTS[i], None if low == -math.inf else low, None if high == math.inf else high, language)
+        ranges = [
+            phrases.range(low, high, say)
             for i, (low, high) in sorted(self.bounds.items())
-        )
+            if (phrases := phrases_of(INPUTS[i]))
+        ]
+        return say.gettext(" and ").join(ranges)
 
 
 def rules(tree: Tree) -> list[Rule]:

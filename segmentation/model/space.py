@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segmentation.model.inputs import AXIS_OF, INPUT_NAMES, unskew
+from contract.columns import INPUTS
+from segmentation.model.inputs import unskew
 
 VARIANCE_KEPT = 0.9
 """Share of the variance that the components kept explain (design)."""
@@ -50,5 +51,5 @@ def _axis_weight(varies: np.ndarray) -> np.ndarray:
 
     The idea of multiple factor analysis: ten columns of activity shall not outvote one of recency.
     """
-    axes = np.array([AXIS_OF[name] for name in INPUT_NAMES])
+    axes = np.array([column.axis for column in INPUTS])
     return np.sqrt([max(1, int(varies[axes == axis].sum())) for axis in axes])

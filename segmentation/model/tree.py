@@ -7,8 +7,9 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
+from contract.columns import INPUTS
 from segmentation.model.clusters import subset
-from segmentation.model.inputs import ASKED, INPUTS
+from segmentation.model.inputs import ASKED
 from segmentation.model.personas import PERSONA_NAMES, PERSONAS
 from segmentation.tools.errors import QualityGateError
 

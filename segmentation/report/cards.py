@@ -5,15 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segmentation.report.words import WORDS, Words, counted
+from contract.calendar import HOURS
+from contract.columns import AXES, TYPICAL, Column
+from contract.words import N_
+from languages import Language
+from languages.phrases import phrases_of
+from segmentation.report.words import AT_TIMES, ON_DAYS
 from segmentation.tools.errors import BadInputError
-from segmentation.words import number, percent
 
 RULES_SHOWN = 2
 """More rules than this fold away."""
 STANDS_OUT, LEAD, MOST = 1.25, 0.05, 0.5
 """A time is preferred from this many times its even share on, and this far before the next; "mostly" is half."""
-_HOURS = {"morning": 7, "afternoon": 6, "evening": 6, "night": 5}
+_HOURS = {time: last - first + 1 for time, (first, last) in HOURS.items()}
+_MOSTLY = N_("mostly {time} ({share})")
+_RATHER = N_("more often {time} ({share}) than {other} ({other_share})")
+_FLAT_TIME = N_("no time of day stands out (at most {share}, {time})")
+_FLAT_DAY = N_("no day stands out (at most {share}, {time})")
 _COLOUR = re.compile("#[0-9a-fA-F]{6}")
 
 
@@ -54,60 +62,74 @@ class Card:
     advice: str
 
 
-def cards(personas: Sequence[Mapping[str, Any]], language: str) -> list[Card]:
+def cards(personas: Sequence[Mapping[str, Any]], say: Language) -> list[Card]:
     """Return the cards of the personas, in their order."""
-    return [_card(persona, language) for persona in personas]
+    return [_card(persona, say) for persona in personas]
 
 
-def _card(persona: Mapping[str, Any], language: str) -> Card:
-    said, label, rules = WORDS[language], persona["label"][language], persona["rules"][language]
+def _card(persona: Mapping[str, Any], say: Language) -> Card:
+    label, rules = say.of(persona["label"]), say.of(persona["rules"])
     if not _COLOUR.fullmatch(persona["colour"]):  # it goes into the style sheet
         raise BadInputError(f"The colour {persona['colour']!r} of {persona['name']} is none written #rrggbb.")
+    more = len(rules) - RULES_SHOWN
+    of_clients = say.gettext("of the clients ({clients})", clients=say.number(persona["clients"]))
     return Card(
         name=persona["name"],
         emoji=persona["emoji"],
         label=label,
         colour=persona["colour"],
-        traits=persona["traits"][language].capitalize(),
-        unlike=unlike[language] if (unlike := persona.get("unlike")) else "",
+        traits=say.capitalized(say.of(persona["traits"])),
+        unlike=say.of(unlike) if (unlike := persona.get("unlike")) else "",
         bars=(
-            _bar(persona["share"], said["of_clients"].format(number(persona["clients"], language)), language),
-            _bar(persona["revenue_share"], said["of_revenue"], language),
+            _bar(persona["share"], of_clients, say),
+            _bar(persona["revenue_share"], say.gettext("of the revenue"), say),
         ),
-        tiles=tuple(_tile(persona["profile"], name, one, many, language) for name, one, many in said["tiles"]),
-        habits=_habits(persona["profile"], said, language),
-        opening=said["rule"].format(persona=label, article="an" if label[:1] in "AEIOU" else "a"),
+        tiles=tuple(_tile(persona["profile"], column, say) for column in sorted(TYPICAL[:3], key=_by_axis)),
+        habits=_habits(persona["profile"], say),
+        opening=say.gettext("What makes a client a “{persona}”:", persona=label),
         rules=rules,
-        more_rules=counted(said["more_rules"], len(rules) - RULES_SHOWN, language) if len(rules) > RULES_SHOWN else "",
-        advice=persona["advice"][language],
+        more_rules=say.ngettext("{count} more case", "{count} more cases", more) if more > 0 else "",
+        advice=say.of(persona["advice"]),
     )
 
 
-def _bar(share: float, of: str, language: str) -> Bar:
-    return Bar(round(max(share, 0.0), 4), percent(share, language), of)
+def _by_axis(column: Column) -> int:
+    return AXES.index(column.axis or AXES[0])
 
 
-def _tile(profile: Mapping[str, Any], name: str, one: str, many: str, language: str) -> Tile:
-    low, high = (number(quartile, language) for quartile in profile[f"quartiles_{name}"])
-    half = WORDS[language]["half"].format(f"{low}\N{WORD JOINER}–\N{WORD JOINER}{high}") if low != high else ""
-    figure = number(profile[f"median_{name}"], language)
-    return Tile(figure, one if figure == "1" else many, half)
+def _bar(share: float, of: str, say: Language) -> Bar:
+    return Bar(round(max(share, 0.0), 4), say.percent(share), of)
 
 
-def _habits(profile: Mapping[str, Any], said: Words, language: str) -> tuple[tuple[str, str], ...]:
-    times = _habit(profile["active_times"], said["times"], said["flat_time"], language)
-    days = _habit(profile["active_days"], said["days"], said["flat_day"], language)
-    active = f"{times}{said['semicolon']}{days}."
+def _tile(profile: Mapping[str, Any], column: Column, say: Language) -> Tile:
+    low, high = (say.number(quartile) for quartile in profile[f"quartiles_{column.name}"])
+    between = f"{low}\N{WORD JOINER}–\N{WORD JOINER}{high}"
+    half = say.gettext("half of them: {range}", range=between) if low != high else ""
+    figure = profile[f"median_{column.name}"]
+    return Tile(say.number(figure), _counted(column, round(figure), say), half)
+
+
+def _counted(column: Column, count: int, say: Language) -> str:
+    """Return what stands behind a figure of its own: items bought in 7 months."""
+    phrases = phrases_of(column)
+    words = say.of(phrases.one if phrases.one and say.is_one(count) else phrases.words) if phrases else ""
+    return words.removeprefix("{value} ") if words.startswith("{value} ") else say.gettext(column.label)
+
+
+def _habits(profile: Mapping[str, Any], say: Language) -> tuple[tuple[str, str], ...]:
+    times = _habit(profile["active_times"], AT_TIMES, _FLAT_TIME, say)
+    days = _habit(profile["active_days"], ON_DAYS, _FLAT_DAY, say)
+    active = say.gettext("{times}; {days}.", times=times, days=days)
     return (
-        (said["brands"], _named(profile["brands"], said, language)),
-        (said["categories"], _named(profile["categories"], said, language)),
-        (said["active"], active[0].upper() + active[1:]),
+        (say.gettext("Favourite brands"), _named(profile["brands"], say)),
+        (say.gettext("Favourite categories"), _named(profile["categories"], say)),
+        (say.gettext("When active"), say.capitalized(active)),
     )
 
 
-def _named(shares: Sequence[Mapping[str, Any]], said: Words, language: str) -> str:
-    named = (f"{_readable(entry['name'])} {percent(entry['share'], language, 0)}" for entry in shares)
-    return ", ".join(named) or said["unknown"]
+def _named(shares: Sequence[Mapping[str, Any]], say: Language) -> str:
+    named = (f"{_readable(entry['name'])} {say.percent(entry['share'])}" for entry in shares)
+    return ", ".join(named) or say.gettext("none known")
 
 
 def _readable(name: str) -> str:
@@ -115,12 +137,13 @@ def _readable(name: str) -> str:
     return name.replace(".", " › ").replace("_", " ")
 
 
-def _habit(shares: Mapping[str, float], words: Mapping[str, str], flat: str, language: str) -> str:
+def _habit(shares: Mapping[str, float], words: Mapping[str, str], flat: str, say: Language) -> str:
     """Say when the clients are active: mostly at a time, rather at it than at another, or at no special one."""
     top, second = sorted(words, key=shares.__getitem__, reverse=True)[:2]  # a tie goes to the first in the words' order
     even = _HOURS.get(top, 24 / len(shares)) / 24
-    phrase = WORDS[language]["rather"] if shares[top] >= max(STANDS_OUT * even, shares[second] + LEAD) else flat
+    phrase = _RATHER if shares[top] >= max(STANDS_OUT * even, shares[second] + LEAD) else flat
     if shares[top] >= MOST:
-        phrase = WORDS[language]["strong"]
-    share, other_share = (percent(shares[time], language, 0) for time in (top, second))
-    return phrase.format(time=words[top], share=share, other=words[second], other_share=other_share)
+        phrase = _MOSTLY
+    share, other_share = (say.percent(shares[time]) for time in (top, second))
+    time, other = (say.gettext(words[when]) for when in (top, second))
+    return say.gettext(phrase, time=time, share=share, other=other, other_share=other_share)

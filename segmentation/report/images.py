@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from languages import Language
 from segmentation.report.facts import Facts
 from segmentation.report.pictures import PICTURES, Picture
 from segmentation.tools.errors import WrongUsageError
@@ -17,7 +18,7 @@ _BROKEN = "The browser that the variable BROWSER_PATH names, {}, does not start:
 _NO_FOLDER = "The pictures cannot be written into {}: name a folder that can be made, or written into."
 
 
-def write_images(facts: Facts, folder: Path, language: str) -> list[Path]:
+def write_images(facts: Facts, folder: Path, say: Language) -> list[Path]:
     """Write each picture as a PNG on white into `folder`, and return the files.
 
     Raises WrongUsageError when kaleido or the browser is not there, or the folder cannot be written into.
@@ -27,7 +28,7 @@ def write_images(facts: Facts, folder: Path, language: str) -> list[Path]:
     except ImportError as error:
         raise WrongUsageError(_NO_KALEIDO) from error
     new = _prepared(folder)
-    images = [_image(picture, facts, folder, language) for picture in PICTURES]
+    images = [_image(picture, facts, folder, say) for picture in PICTURES]
     try:
         kaleido.write_fig_from_object_sync(images, kopts={"mathjax": False})  # which it would fetch
     except (missing.ChromeNotFoundError, missing.BrowserFailedError, missing.BrowserDepsError) as error:
@@ -50,7 +51,7 @@ def _prepared(folder: Path) -> bool:
     return new
 
 
-def _image(picture: Picture, facts: Facts, folder: Path, language: str) -> dict[str, Any]:
-    figure = picture.figure(facts, language).update_layout(paper_bgcolor="#ffffff")
+def _image(picture: Picture, facts: Facts, folder: Path, say: Language) -> dict[str, Any]:
+    figure = picture.figure(facts, say).update_layout(paper_bgcolor="#ffffff")
     size = {"width": WIDTH, "height": figure.layout.height, "scale": SCALE}
     return {"fig": figure, "path": folder / f"{picture.name}.png", "opts": {"format": "png", **size}}

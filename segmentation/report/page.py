@@ -1,4 +1,4 @@
-"""The run as one page of HTML, in English and in French, that needs nothing but itself."""
+"""The run as one page of HTML, in every language, that needs nothing but itself."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,13 +11,12 @@ from markupsafe import Markup
 from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
+from languages import LANGUAGES, Language, language
 from segmentation.report.cards import RULES_SHOWN, cards
 from segmentation.report.facts import Facts
 from segmentation.report.pictures import FOR_ANALYSTS, FOR_MARKETERS, PICTURES, Picture
 from segmentation.report.pictures.template import TEMPLATES
 from segmentation.report.summary import particulars, summary, trust
-from segmentation.report.words import WORDS, said_day, typeset
-from segmentation.words import LANGUAGES
 
 _MAP_STYLES = re.compile(r'getElementById\("([0-9a-f]{64})"\)')
 """How plotly.js asks whether the styles of its maps are there; it writes them into the page if not."""
@@ -25,7 +24,7 @@ _MAP_STYLES = re.compile(r'getElementById\("([0-9a-f]{64})"\)')
 
 def report(facts: Facts) -> str:
     """Return the report of a run: its personas, its pictures, and how far to trust them."""
-    figures = {name: picture.figure(facts, language).to_dict() for name, language, picture in _drawn()}
+    figures = {name: picture.figure(facts, say).to_dict() for name, say, picture in _drawn()}
     for figure in figures.values():
         del figure["layout"]["template"]  # the page has it once, for its reader's colour scheme
     layouts = {name: figure["layout"] for name, figure in figures.items()}
@@ -33,8 +32,9 @@ def report(facts: Facts) -> str:
     page = _templates().get_template("page.html")
     return page.render(
         as_of=facts.as_of,
-        words=WORDS,
-        articles={language: _article(facts, language, layouts) for language in LANGUAGES},
+        languages=_languages(),
+        label=" · ".join(say.gettext("Language") for say in _languages()),
+        articles=[_article(facts, say, layouts) for say in _languages()],
         personas=facts.personas,
         data={name: _json(data) for name, data in {**figures, "templates": TEMPLATES}.items()},
         style=_asset("report.css"),
@@ -44,34 +44,38 @@ def report(facts: Facts) -> str:
     )
 
 
-def _drawn() -> list[tuple[str, str, Picture]]:
-    return [(f"{language}-{picture.name}", language, picture) for language in LANGUAGES for picture in PICTURES]
+def _languages() -> list[Language]:
+    return [language(code) for code in LANGUAGES]
 
 
-def _article(facts: Facts, language: str, layouts: Mapping[str, Any]) -> Markup:
-    said = WORDS[language]
+def _drawn() -> list[tuple[str, Language, Picture]]:
+    return [(f"{say.code}-{picture.name}", say, picture) for say in _languages() for picture in PICTURES]
+
+
+def _article(facts: Facts, say: Language, layouts: Mapping[str, Any]) -> Markup:
     html = (
         _templates()
         .get_template("article.html")
         .render(
-            language=language,
-            said=said,
-            title=said["title"].format(said_day(facts.as_of, language)),
-            summary=summary(facts, language),
-            cards=cards(facts.personas, language),
+            _=say.gettext,
+            language=say.code,
+            title=say.gettext("Customer personas as of {day}", day=say.day(facts.as_of)),
+            summary=summary(facts, say),
+            cards=cards(facts.personas, say),
             rules_shown=RULES_SHOWN,
-            pictures=_told(FOR_MARKETERS, facts, language),
-            analysis=_told(FOR_ANALYSTS, facts, language),
+            pictures=_told(FOR_MARKETERS, facts, say),
+            analysis=_told(FOR_ANALYSTS, facts, say),
             layouts=layouts,
-            trust=trust(facts, language),
-            particulars=particulars(facts, language),
+            drawn=len(PICTURES),
+            trust=trust(facts, say),
+            particulars=particulars(facts, say),
         )
     )
-    return Markup(typeset(html, language))  # noqa: S704 (escaped by the template)
+    return Markup(html)  # noqa: S704 (escaped by the template)
 
 
-def _told(pictures: Sequence[Picture], facts: Facts, language: str) -> list[tuple[str, str, str]]:
-    return [(picture.name, picture.title[language], picture.says(facts, language)) for picture in pictures]
+def _told(pictures: Sequence[Picture], facts: Facts, say: Language) -> list[tuple[str, str, str]]:
+    return [(picture.name, say.gettext(picture.title), picture.says(facts, say)) for picture in pictures]
 
 
 def _json(data: Any) -> Markup:

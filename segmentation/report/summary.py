@@ -3,115 +3,141 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from contract.words import N_
+from languages import Language
 from segmentation.features.calendar import windows
 from segmentation.report.facts import Facts, closed_weekdays, events_by_day, suspected_gaps
-from segmentation.report.words import WORDS, Words, counted, said_day, said_weekdays, score
-from segmentation.words import number, percent
+from segmentation.report.pictures.labels import persona_label
+from segmentation.report.words import said_weekdays, score
 
 STABLE = 0.8
 GAPS_NAMED = 5
 LATE_DAYS = 7
+_STABLE = N_("Grouping {count} other samples of the same clients gives nearly the same groups (agreement {mean} of 1).")
+_UNSTABLE = N_(
+    "Grouping {count} other samples of the same clients gives rather different groups (agreement {mean} of 1): take "
+    "the borders between personas with care."
+)
 
 
-def summary(facts: Facts, language: str) -> str:
+def summary(facts: Facts, say: Language) -> str:
     """Return the run in a few sentences."""
-    said, everyone = WORDS[language], facts.metrics["everyone"]
-    revenue = sum(persona["revenue"] for persona in facts.personas)
+    everyone = facts.metrics["everyone"]
+    items = round(everyone["median_count_products_7m"])
     return " ".join(
         (
-            said["bought"].format(
-                day=said_day(facts.as_of, language),
-                clients=number(facts.metrics["clients"], language),
-                revenue=number(revenue, language),
+            say.gettext(
+                "In the 7 months to {day}, {clients} clients bought for {revenue} in all.",
+                day=say.day(facts.as_of),
+                clients=say.number(facts.metrics["clients"]),
+                revenue=say.number(sum(persona["revenue"] for persona in facts.personas)),
             ),
-            *_late(facts, language),
-            said["typical"].format(
-                items=counted(said["items"], everyone["median_count_products_7m"], language),
-                value=number(everyone["median_total_purchase_value"], language),
-                days=number(everyone["median_days_since_last_purchase"], language),
+            *_late(facts, say),
+            say.ngettext(
+                "The client in the middle bought {count} item for {value}, the last time {days} days ago.",
+                "The client in the middle bought {count} items for {value}, the last time {days} days ago.",
+                items,
+                value=say.number(everyone["median_total_purchase_value"]),
+                days=say.number(everyone["median_days_since_last_purchase"]),
             ),
-            *_leading(facts.personas, language),
+            *_leading(facts.personas, say),
         )
     )
 
 
-def _late(facts: Facts, language: str) -> list[str]:
+def _late(facts: Facts, say: Language) -> list[str]:
     """Say from when there are events, if that is well after the longest window begins."""
     first = min(events_by_day(facts))
     if (first - windows(facts.as_of).start.date()).days <= LATE_DAYS:
         return []
-    return [WORDS[language]["late"].format(first=said_day(first, language))]
-
-
-def _leading(personas: Sequence[Mapping[str, Any]], language: str) -> list[str]:
-    """Say which persona brings the most, and which is the most frequent."""
-    leaders = {
-        "most_revenue": max(personas, key=lambda persona: persona["revenue_share"]),
-        "most_clients": max(personas, key=lambda persona: persona["share"]),
-    }
-    if leaders["most_revenue"] is leaders["most_clients"]:
-        leaders = {"most_of_both": leaders["most_clients"]}
     return [
-        WORDS[language][key].format(
-            label=_named(persona, language),
-            clients=percent(persona["share"], language),
-            revenue=percent(persona["revenue_share"], language),
-        )
-        for key, persona in leaders.items()
+        say.gettext("There are events only from {first} on, so that these 7 months are not full.", first=say.day(first))
     ]
 
 
-def _named(persona: Mapping[str, Any], language: str) -> str:
-    return f"{persona['emoji']}\N{NO-BREAK SPACE}{persona['label'][language]}"
+_MOST_REVENUE = N_("{label} brings the most: {revenue} of the revenue from {clients} of the clients.")
+_MOST_CLIENTS = N_("The most frequent persona is {label}: {clients} of the clients with {revenue} of the revenue.")
+_MOST_OF_BOTH = N_(
+    "{label} is both the most frequent persona and the one that brings the most: {clients} of the clients with "
+    "{revenue} of the revenue."
+)
 
 
-def trust(facts: Facts, language: str) -> list[str]:
+def _leading(personas: Sequence[Mapping[str, Any]], say: Language) -> list[str]:
+    """Say which persona brings the most, and which is the most frequent."""
+    richest = max(personas, key=lambda persona: persona["revenue_share"])
+    largest = max(personas, key=lambda persona: persona["share"])
+    leaders = [(_MOST_OF_BOTH, largest)] if richest is largest else [(_MOST_REVENUE, richest), (_MOST_CLIENTS, largest)]
+    return [
+        say.gettext(
+            sentence,
+            label=persona_label(persona, say),
+            clients=say.percent(persona["share"]),
+            revenue=say.percent(persona["revenue_share"]),
+        )
+        for sentence, persona in leaders
+    ]
+
+
+def trust(facts: Facts, say: Language) -> list[str]:
     """Say how far the personas can be trusted, a sentence a figure."""
-    said, held_out, stability = WORDS[language], facts.metrics["held_out"], facts.metrics["stability"]
+    held_out, stability = facts.metrics["held_out"], facts.metrics["stability"]
     hardest = min(facts.personas, key=lambda persona: held_out["by_persona"][persona["name"]]["f1"])
     scores = held_out["by_persona"][hardest["name"]]
     return [
-        said["repeats"].format(
-            accuracy=percent(held_out["accuracy"], language),
-            clients=number(held_out["clients"], language),
-            baseline=percent(held_out["baseline"]["accuracy"], language),
+        say.gettext(
+            "Of {clients} clients kept aside for a test, the rules give {accuracy} the persona of their statistical "
+            "group (against {baseline} if they always named the largest group); that does not tell how well a campaign "
+            "works.",
+            accuracy=say.percent(held_out["accuracy"]),
+            clients=say.number(held_out["clients"]),
+            baseline=say.percent(held_out["baseline"]["accuracy"]),
         ),
-        said["hardest"].format(
-            label=_named(hardest, language),
-            recall=percent(scores["recall"], language),
-            precision=percent(scores["precision"], language),
+        say.gettext(
+            "The hardest to recognise is {label}: the rules find {recall} of its clients, and are right in {precision} "
+            "of the cases in which they name it.",
+            label=persona_label(hardest, say),
+            recall=say.percent(scores["recall"]),
+            precision=say.percent(scores["precision"]),
         ),
-        said["stable" if stability["mean"] >= STABLE else "unstable"].format(
-            count=stability["bootstraps"], mean=score(stability["mean"], language)
+        say.gettext(
+            _STABLE if stability["mean"] >= STABLE else _UNSTABLE,
+            count=stability["bootstraps"],
+            mean=score(stability["mean"], say),
         ),
-        said["agreement"].format(percent(facts.metrics["agreement"], language)),
+        say.gettext(
+            "Of all clients, {share} get the persona of their statistical group; for the others the rules decide.",
+            share=say.percent(facts.metrics["agreement"]),
+        ),
     ]
 
 
-def particulars(facts: Facts, language: str) -> list[tuple[str, str]]:
+def particulars(facts: Facts, say: Language) -> list[tuple[str, str]]:
     """Return the facts of the run, each with its name."""
-    said, metrics = WORDS[language], facts.metrics
+    metrics = facts.metrics
     events, parameters = metrics["events"], metrics["parameters"]
-    found = {
-        "as_of": said_day(facts.as_of, language),
-        "clients": number(metrics["clients"], language),
-        "sample": number(metrics["sample_clients"], language) if "sample_clients" in metrics else "",
-        "rows": number(events["rows_read"], language),
-        "kept": number(events["kept"], language),
-        "duplicates": number(events["duplicates"], language),
-        "rejected": number(sum(events["rejected"].values()), language),
-        "gaps": _gaps([said_day(day, language) for day in suspected_gaps(facts)], said),
-        "closed": said_weekdays(closed_weekdays(facts), language),
-        "windows": ", ".join(map(str, parameters["window_months"])),
-        "timezone": parameters["timezone"],
-        "groups": str(metrics["silhouette"]["chosen_k"]),
-        "leaves": str(metrics["tree"]["leaves"]),
-        "seed": str(parameters["seed"]),
-    }
-    return [(said[name], fact) for name, fact in found.items() if fact]
+    sample = say.number(metrics["sample_clients"]) if "sample_clients" in metrics else ""
+    found = [
+        (N_("Last day counted"), say.day(facts.as_of)),
+        (N_("Clients"), say.number(metrics["clients"])),
+        (N_("Clients drawn by lot to find the groups and the rules"), sample),
+        (N_("Rows in the files"), say.number(events["rows_read"])),
+        (N_("Events in these rows, of any date"), say.number(events["kept"])),
+        (N_("Exact duplicates dropped"), say.number(events["duplicates"])),
+        (N_("Rows rejected"), say.number(sum(events["rejected"].values()))),
+        (N_("Days with suspiciously few events"), _gaps([say.day(day) for day in suspected_gaps(facts)], say)),
+        (N_("Weekdays with hardly any events"), said_weekdays(closed_weekdays(facts), say)),
+        (N_("Periods counted back from it, in months"), ", ".join(map(str, parameters["window_months"]))),
+        (N_("Time zone of hours and days"), parameters["timezone"]),
+        (N_("Statistical groups"), str(metrics["silhouette"]["chosen_k"])),
+        (N_("Rules that decide the persona"), str(metrics["tree"]["leaves"])),
+        (N_("Random seed"), str(parameters["seed"])),
+    ]
+    return [(say.gettext(name), fact) for name, fact in found if fact]
 
 
-def _gaps(days: Sequence[str], said: Words) -> str:
+def _gaps(days: Sequence[str], say: Language) -> str:
     if len(days) > GAPS_NAMED:
-        return str(said["more_gaps"]).format(", ".join(days[:GAPS_NAMED]), len(days) - GAPS_NAMED)
-    return ", ".join(days) or str(said["none"])
+        named, more = ", ".join(days[:GAPS_NAMED]), len(days) - GAPS_NAMED
+        return say.ngettext("{days} and {count} more", "{days} and {count} more", more, days=named)
+    return ", ".join(days) or say.pgettext("days", "none")

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from contract.snapshot import MANIFEST_NAME
 from segmentation.snapshot.manifest import Manifest, read_manifest
 from segmentation.snapshot.verify import verify
-from segmentation.store.protocol import MANIFEST_NAME, Store, checked_id, told_in_a_sentence
+from segmentation.store.protocol import Store, checked_id, told_in_a_sentence
 from segmentation.tools.errors import BadInputError, BadSnapshotError
 
 

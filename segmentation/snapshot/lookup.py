@@ -20,7 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from segmentation.features.columns import COLUMNS, Column, Kind
+from contract.columns import FEATURES as CLIENT_FEATURES
+from contract.columns import Column, Kind
+from contract.snapshot import ANSWERS, FEATURES, USER_IDS, WORDS
 from segmentation.model.assign import persona_codes
 from segmentation.tools.errors import BadInputError
 from segmentation.tools.parts import StoredTable
@@ -31,25 +33,24 @@ MAX_CLUSTERS = 256
 ANSWER_DTYPE = np.dtype([("persona", "u1"), ("cluster", "u1"), ("agrees", "?"), ("confidence", "<f8")])
 
 _FIELD_TYPES: dict[Kind, str] = {"days": "<i4", "money": "<f8", "time": "<M8[us]"}
-_FEATURES = tuple(column for column in COLUMNS if column.kind != "id")
 
 
 @contextmanager
 def lookup_writer(clients: pa.Table | StoredTable, folder: Path) -> Iterator[Callable[[pa.Table], None]]:
-    """Open the four files in `folder`, which exists, for these clients; yield what writes a chunk of them.
+    """Open the four files in `folder`, a snapshot with `lookup/`, for these clients; yield what writes a chunk of them.
 
     Chunks come in the order of the clients, who are sorted by `user_id`.
     """
     if clients.num_rows == 0:
         raise BadInputError("There are no clients to publish.")
-    words = {c.name: _vocabulary(clients[c.name]) for c in _FEATURES if c.kind == "text"}
-    dtype = np.dtype([(column.name, _field_type(column, clients, words)) for column in _FEATURES])
+    words = {c.name: _vocabulary(clients[c.name]) for c in CLIENT_FEATURES if c.kind == "text"}
+    dtype = np.dtype([(column.name, _field_type(column, clients, words)) for column in CLIENT_FEATURES])
     text = json.dumps({name: own.to_pylist() for name, own in words.items()}, ensure_ascii=False, sort_keys=True)
-    (folder / "words.json").write_text(text, encoding="utf-8")
+    (folder / WORDS).write_text(text, encoding="utf-8")
     with (
-        _array_file(folder / "user_id.npy", np.dtype("<i8"), clients.num_rows) as user_ids,
-        _array_file(folder / "answers.npy", ANSWER_DTYPE, clients.num_rows) as answers,
-        _array_file(folder / "features.npy", dtype, clients.num_rows) as features,
+        _array_file(folder / USER_IDS, np.dtype("<i8"), clients.num_rows) as user_ids,
+        _array_file(folder / ANSWERS, ANSWER_DTYPE, clients.num_rows) as answers,
+        _array_file(folder / FEATURES, dtype, clients.num_rows) as features,
     ):
         last = np.empty(0, dtype=np.int64)
 
@@ -101,7 +102,7 @@ def _answers(chunk: pa.Table) -> npt.NDArray[np.void]:
 
 def _feature_rows(chunk: pa.Table, dtype: np.dtype[Any], words: Mapping[str, pa.Array]) -> npt.NDArray[np.void]:
     rows = np.empty(chunk.num_rows, dtype=dtype)
-    for column in _FEATURES:
+    for column in CLIENT_FEATURES:
         values = chunk[column.name]
         rows[column.name] = _codes(values, words[column.name]) if column.name in words else _numbers(values, column)
     return rows

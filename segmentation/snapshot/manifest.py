@@ -9,15 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from segmentation.store.protocol import MANIFEST_NAME
+from contract import snapshot as contract_snapshot
+from contract.snapshot import FORMAT, MANIFEST_NAME, seal, snapshot_id
 from segmentation.tools.errors import BadInputError, BadSnapshotError
 from segmentation.tools.files import files_below
 
-FORMAT = 1
-"""Raised by one when a reader of the format before could no longer read a snapshot."""
-
 _LIBRARIES = ("duckdb", "ibis-framework", "numpy", "plotly", "pyarrow", "scikit-learn", "scipy")
-_HASH_CHARACTERS = 12
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ def describe(
     files = {path: measure(folder / path) for path in paths_in(folder)}
     return Manifest(
         format=FORMAT,
-        id=f"{as_of.isoformat()}-{content_hash(files)[:_HASH_CHARACTERS]}",
+        id=snapshot_id(as_of.isoformat(), files),
         as_of=as_of.isoformat(),
         created_at=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         counts=dict(counts),
@@ -63,15 +60,10 @@ def measure(file: Path) -> dict[str, Any]:
         return {"bytes": stream.tell(), "sha256": digest}
 
 
-def content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the SHA-256 of the canonical list of paths and their SHA-256."""
-    return hashlib.sha256(canonical([[path, files[path]["sha256"]] for path in sorted(files)])).hexdigest()
-
-
 def canonical(value: object) -> bytes:
     """Encode as JSON, equal values to equal bytes; floats are written as they are given."""
     try:
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False).encode()
+        return contract_snapshot.canonical(value)
     except (TypeError, ValueError) as error:
         raise BadInputError(f"A snapshot cannot hold this as JSON: {error}.") from error
 
@@ -79,7 +71,7 @@ def canonical(value: object) -> bytes:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `manifest.json`, which makes the folder a snapshot; its seal is the hash of all else in it."""
     fields = asdict(manifest)
-    (folder / MANIFEST_NAME).write_bytes(canonical({**fields, "seal": _seal(fields)}))
+    (folder / MANIFEST_NAME).write_bytes(canonical({**fields, "seal": seal(fields)}))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -87,14 +79,10 @@ def read_manifest(folder: Path) -> Manifest:
     fields = read_json(folder, MANIFEST_NAME)
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise BadSnapshotError(f"Snapshot {folder.name}: {MANIFEST_NAME} is not of format {FORMAT}.")
-    seal = fields.pop("seal", None)
-    if seal != _seal(fields) or canonical({**fields, "seal": seal}) != (folder / MANIFEST_NAME).read_bytes():
+    found = fields.pop("seal", None)
+    if found != seal(fields) or canonical({**fields, "seal": found}) != (folder / MANIFEST_NAME).read_bytes():
         raise BadSnapshotError(f"Snapshot {folder.name}: {MANIFEST_NAME} is not the file that was published.")
     return Manifest(**fields)
-
-
-def _seal(fields: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical(fields)).hexdigest()
 
 
 def read_json(folder: Path, name: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contract.snapshot import ANSWERS, CLIENTS, METRICS, PERSONAS, REPORT, TREE
 from segmentation.features.columns import SEGMENT_SCHEMA
 from segmentation.model.personas import PERSONA_NAMES
 from segmentation.snapshot.catalog import serve
@@ -83,20 +84,20 @@ def _write_files(folder: Path, contents: Contents, clients: pa.Table | StoredTab
     names = tuple(persona["name"] for persona in contents.personas)
     if names != PERSONA_NAMES:
         raise BadInputError(f"The personas are {', '.join(names)} and not {', '.join(PERSONA_NAMES)}.")
-    for name in ("lookup", "model", "report"):
-        (folder / name).mkdir()
+    for name in (ANSWERS, TREE, REPORT):
+        (folder / name).parent.mkdir()
     _write_clients(folder, clients)
     for name, content in contents.model_files.items():
         (folder / "model" / name).write_bytes(content)
-    (folder / "personas.json").write_bytes(canonical([dict(persona) for persona in contents.personas]))
-    (folder / "metrics.json").write_bytes(canonical(dict(contents.metrics)))
-    (folder / "report" / "index.html").write_text(contents.report_html, encoding="utf-8")
+    (folder / PERSONAS).write_bytes(canonical([dict(persona) for persona in contents.personas]))
+    (folder / METRICS).write_bytes(canonical(dict(contents.metrics)))
+    (folder / REPORT).write_text(contents.report_html, encoding="utf-8")
 
 
 def _write_clients(folder: Path, clients: pa.Table | StoredTable) -> None:
     """Write what a snapshot holds of each client, a chunk after the other, so that memory does not grow with them."""
-    table = pq.ParquetWriter(folder / "clients.parquet", SEGMENT_SCHEMA, compression="zstd", store_schema=False)
-    with lookup_writer(clients, folder / "lookup") as add_to_lookup, table:
+    table = pq.ParquetWriter(folder / CLIENTS, SEGMENT_SCHEMA, compression="zstd", store_schema=False)
+    with lookup_writer(clients, folder) as add_to_lookup, table:
         for chunk in chunks(clients, SEGMENT_SCHEMA.names, ROW_GROUP_CLIENTS):
             table.write_table(chunk)
             add_to_lookup(chunk)

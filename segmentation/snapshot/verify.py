@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from contract.snapshot import ANSWERS, CLIENTS, FEATURES, PERSONAS, USER_IDS, snapshot_id
 from segmentation.model.personas import PERSONA_NAMES
-from segmentation.snapshot.manifest import Manifest, content_hash, measure, paths_in, read_json, read_manifest
+from segmentation.snapshot.manifest import Manifest, measure, paths_in, read_json, read_manifest
 from segmentation.tools.errors import BadSnapshotError
-
-_LOOKUP = ("user_id", "answers", "features")
 
 
 def verify(folder: Path) -> Manifest:
@@ -21,7 +20,7 @@ def verify(folder: Path) -> Manifest:
     for path, expected in sorted(manifest.files.items()):
         if measure(folder / path) != expected:
             raise _broken(folder, f"{path} is not the file that was published")
-    if manifest.id != f"{manifest.as_of}-{content_hash(manifest.files)[:12]}":
+    if manifest.id != snapshot_id(manifest.as_of, manifest.files):
         raise _broken(folder, f"its id {manifest.id} is not the hash of its content")
     _check_counts(folder, manifest)
     return manifest
@@ -45,16 +44,15 @@ def _check_names(folder: Path, manifest: Manifest) -> None:
 
 def _check_counts(folder: Path, manifest: Manifest) -> None:
     clients = manifest.counts.get("clients")
-    rows = {"clients.parquet": pq.read_metadata(folder / "clients.parquet").num_rows}
-    for name in _LOOKUP:
-        rows[f"lookup/{name}.npy"] = len(_array(folder, name))
+    rows = {CLIENTS: pq.read_metadata(folder / CLIENTS).num_rows}
+    rows |= {name: len(_array(folder, name)) for name in (USER_IDS, ANSWERS, FEATURES)}
     for path, count in rows.items():
         if count != clients:
             raise _broken(folder, f"{path} has {count} clients, its manifest {clients}")
-    sizes = np.bincount(_array(folder, "answers")["persona"], minlength=len(PERSONA_NAMES))
-    for persona, size in zip(read_json(folder, "personas.json"), sizes, strict=True):
+    sizes = np.bincount(_array(folder, ANSWERS)["persona"], minlength=len(PERSONA_NAMES))
+    for persona, size in zip(read_json(folder, PERSONAS), sizes, strict=True):
         if persona["clients"] != size:
-            told = f"personas.json gives {persona['name']} {persona['clients']} clients, the lookup {size}"
+            told = f"{PERSONAS} gives {persona['name']} {persona['clients']} clients, the lookup {size}"
             raise _broken(folder, told)
 
 
@@ -64,7 +62,7 @@ _READING = Lock()
 
 def _array(folder: Path, name: str) -> Any:
     with _READING:
-        return np.load(folder / "lookup" / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        return np.load(folder / name, mmap_mode="r", allow_pickle=False)
 
 
 def _broken(folder: Path, what: str) -> BadSnapshotError:

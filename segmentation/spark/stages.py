@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import ibis
 import pyarrow as pa
 
+from contract.columns import NAMES
 from segmentation.features import definitions
 from segmentation.features import table as features
 from segmentation.features.calendar import utc_offsets, windows
-from segmentation.features.columns import NAMES, SCHEMA, SEGMENT_SCHEMA
+from segmentation.features.columns import SCHEMA, SEGMENT_SCHEMA
 from segmentation.ingest import sums
 from segmentation.model.assign import assign
 from segmentation.model.files import Model

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOTS
 from segmentation.store import lineage
-from segmentation.store.protocol import MANIFEST_NAME
 from segmentation.tools.errors import BadInputError, OvertakenError, RemovedError
 
 _DRAFT_PREFIX = ".tmp-"
@@ -25,8 +25,8 @@ class LocalStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._ingested = folder / "ingested"
-        self._snapshots = folder / "snapshots"
-        self._current = self._snapshots / "CURRENT"
+        self._snapshots = folder / SNAPSHOTS
+        self._current = self._snapshots / CURRENT
 
     @property
     def url(self) -> str:
@@ -83,7 +83,7 @@ class LocalStore:
         """List the folders that hold a manifest."""
         if not self._folder.is_dir():
             raise BadInputError(f"There is no folder {self.url}.")
-        return sorted(p.parent.name for p in self._snapshots.glob("[0-9]*/manifest.json"))
+        return sorted(p.parent.name for p in self._snapshots.glob(f"[0-9]*/{MANIFEST_NAME}"))
 
     def fetch(self, snapshot_id: str, names: Collection[str] | None = None) -> Path:  # noqa: ARG002 (the protocol's)
         """Return the snapshot's own folder."""

@@ -4,16 +4,13 @@ A snapshot enters a store whole and is never changed afterwards; `CURRENT` names
 """
 
 import errno
-import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from contract.snapshot import SNAPSHOT_ID
 from segmentation.tools.errors import BadInputError, MenagerieError, WrongUsageError
-
-MANIFEST_NAME = "manifest.json"
-SNAPSHOT_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{12}")
 
 _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOENT, errno.EEXIST}
 _FULL = {errno.ENOSPC, errno.EDQUOT}

@@ -10,16 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOTS
 from segmentation.store import lineage
 from segmentation.store.bucket import AT_ONCE, ATTEMPTS, Bucket, ChangedError, ConflictError, Object
 from segmentation.store.lineage import DERIVED, LEDGER, LINEAGE
-from segmentation.store.protocol import MANIFEST_NAME
 from segmentation.tools.errors import MenagerieError, OvertakenError, RemovedError
 from segmentation.tools.files import files_below
 from segmentation.tools.scratch import scratch
 
-_SNAPSHOTS = "snapshots/"
-_CURRENT = "snapshots/CURRENT"
+_SNAPSHOTS = f"{SNAPSHOTS}/"
+_CURRENT = f"{SNAPSHOTS}/{CURRENT}"
 
 
 class S3Store:

@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
-WINDOWS = ("2m", "5m", "7m")
-COUNTS = ("number_of_views", "number_of_carts", "number_of_sessions", "count_products")
+from contract.calendar import WINDOW_MONTHS
+from contract.columns import COUNTED
+
+WINDOWS = tuple(f"{months}m" for months in WINDOW_MONTHS)
 SUM = ("count_products_7m", "total_purchase_value", "number_of_carts_7m")
 
 DAYS = {"2m": (59, 62), "5m": (150, 153)}
@@ -29,7 +31,7 @@ def disagreements(features: Mapping[str, Any]) -> dict[str, list[str]]:
 
 def _nesting(features: Mapping[str, Any]) -> Wrong:
     """What is in a shorter window is in the longer ones."""
-    for name in COUNTS:
+    for name in COUNTED:
         for shorter, longer in combinations([f"{name}_{window}" for window in WINDOWS], 2):
             if shorter in features and longer in features and features[shorter] > features[longer]:
                 yield shorter, f"Must be at most {longer}."

@@ -2,6 +2,8 @@
 
 from marshmallow import INCLUDE, Schema, fields, validate
 
+from contract.columns import FAVOURITES, TYPICAL
+
 
 def _share() -> fields.Float:
     return fields.Float(required=True, validate=validate.Range(0, 1))
@@ -29,24 +31,15 @@ class Profile(Schema):
     each is most active.
     """
 
-    median_days_since_last_purchase = fields.Float()
-    median_count_products_7m = fields.Float()
-    median_total_purchase_value = fields.Float()
-    median_avg_price_7m = fields.Float()
-    median_number_of_sessions_7m = fields.Float()
-    median_number_of_views_7m = fields.Float()
-    median_number_of_carts_7m = fields.Float()
-    quartiles_days_since_last_purchase = _quartiles()
-    quartiles_count_products_7m = _quartiles()
-    quartiles_total_purchase_value = _quartiles()
-    quartiles_avg_price_7m = _quartiles()
-    quartiles_number_of_sessions_7m = _quartiles()
-    quartiles_number_of_views_7m = _quartiles()
-    quartiles_number_of_carts_7m = _quartiles()
-    top_preferred_brand = fields.String(allow_none=True)
-    top_preferred_category = fields.String(allow_none=True)
-    top_most_active_time = fields.String()
-    top_most_active_day = fields.String()
+    class Meta:
+        """The figures by name, as the column table has them."""
+
+        include = {  # noqa: RUF012 (marshmallow's own way)
+            **{f"median_{column.name}": fields.Float() for column in TYPICAL},
+            **{f"quartiles_{column.name}": _quartiles() for column in TYPICAL},
+            **{f"top_{column.name}": fields.String(allow_none=column.nullable) for column in FAVOURITES},
+        }
+
     brands = fields.List(fields.Nested(Shared))
     categories = fields.List(fields.Nested(Shared))
     active_times = _shares()

@@ -2,8 +2,9 @@
 
 from marshmallow import Schema, fields, validate
 
+from contract.columns import LEAST_ID, MOST_ID
+from languages import DEFAULT, LANGUAGES
 from service.answers.answer_figures import Figures, Profile
-from service.answers.schemas import LEAST_ID, MOST_ID
 from service.answers.sent_features import Features
 
 _ID = {"format": "int64"}
@@ -26,17 +27,23 @@ def _share() -> fields.Float:
 
 
 class Words(Schema):
-    """Words in each language."""
+    """Words in each language; snapshots made before a language was there lack it."""
 
-    en = _text()
-    fr = _text()
+    class Meta:
+        """A field for each language."""
+
+        include = {code: fields.String(required=code == DEFAULT) for code in LANGUAGES}  # noqa: RUF012
 
 
 class Sentences(Schema):
-    """Sentences in each language."""
+    """Sentences in each language; snapshots made before a language was there lack it."""
 
-    en = fields.List(fields.String(), required=True)
-    fr = fields.List(fields.String(), required=True)
+    class Meta:
+        """A field for each language."""
+
+        include = {  # noqa: RUF012
+            code: fields.List(fields.String(), required=code == DEFAULT) for code in LANGUAGES
+        }
 
 
 class Dated(Schema):

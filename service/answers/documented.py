@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 from marshmallow import Schema
 
+from contract.columns import LEAST_ID, MOST_ID
 from service.answers.members import FORMATS
 from service.answers.parameters import MOST_IN_PAGE
-from service.answers.schemas import LEAST_ID, MOST_ID
 
 OPERATION = "operation"
 _View = TypeVar("_View", bound=Callable[..., Any])

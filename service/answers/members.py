@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from contract.snapshot import SNAPSHOT_ID
 from service.common.problems import BadCursorError, ExpiredCursorError
-from service.snapshots.reader import SNAPSHOT_ID
 from service.snapshots.snapshot import Snapshot
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from werkzeug.datastructures import MultiDict
 
+from contract.columns import LEAST_ID, MOST_ID
 from service.answers.members import FORMATS
-from service.answers.schemas import LEAST_ID, MOST_ID
 from service.common.masking import masked
 from service.common.problems import (
     BadIncludeError,

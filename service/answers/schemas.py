@@ -4,8 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-LEAST_ID, MOST_ID = -(2**63), 2**63 - 1
-
+from contract.columns import LEAST_ID, MOST_ID
 
 _TOO_MANY = "At most {max:,} ids a request."
 

@@ -7,13 +7,10 @@ from typing import Any
 
 from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
 
-from service.answers.agreement import COUNTS, SUM, WINDOWS, disagreements
+from contract.columns import FEATURES, Column
+from service.answers.agreement import SUM, disagreements
 from service.answers.schemas import Body
 from service.common.problems import InvalidBodyError
-
-LONGEST = WINDOWS[-1]
-DAY_TIMES = ("morning", "afternoon", "evening", "night")
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _LONGEST_DAYS = 214
 """Seven months have at most 215 days, the first and the last included."""
@@ -57,16 +54,22 @@ class _Moment(fields.DateTime):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-def _count(required: bool, least: int = 0) -> fields.Field[Any]:
-    return _Whole(required=required, validate=validate.Range(least, _MOST))
-
-
-def _money(required: bool, nullable: bool = False) -> fields.Field[Any]:
-    return _Money(required=required, allow_none=nullable, validate=validate.Range(0, _MOST_MONEY))
-
-
-def _text() -> fields.Field[Any]:
-    return fields.String(allow_none=True, validate=validate.Length(max=_MOST_CHARACTERS))
+def _field(column: Column) -> fields.Field[Any]:
+    """Return the field of a column: what it may hold, and whether it must be sent."""
+    required = column.sent == "always"
+    match column.kind:
+        case "count":
+            least = int(column.name == SUM[0])  # a client has bought something
+            return _Whole(required=required, validate=validate.Range(least, _MOST))
+        case "days":
+            return _Whole(required=required, validate=validate.Range(0, _LONGEST_DAYS))
+        case "money":
+            return _Money(required=required, allow_none=column.nullable, validate=validate.Range(0, _MOST_MONEY))
+        case "time":
+            return _Moment(required=required)
+        case _:
+            valid = validate.OneOf(column.values) if column.values else validate.Length(max=_MOST_CHARACTERS)
+            return fields.String(required=required, allow_none=column.nullable, validate=valid)
 
 
 class Features(Body):
@@ -76,19 +79,7 @@ class Features(Body):
         """The columns by name, because each count has one for each window."""
 
         unknown = RAISE
-        include = {  # noqa: RUF012 (marshmallow's own way)
-            **{f"{name}_{w}": _count(w == LONGEST) for name in COUNTS[:-1] for w in WINDOWS},
-            **{f"count_products_{w}": _count(w == LONGEST, int(w == LONGEST)) for w in WINDOWS},
-            **{f"avg_price_{w}": _money(False, nullable=w != LONGEST) for w in WINDOWS},
-            "last_purchase": _Moment(),
-            "days_since_last_purchase": _Whole(required=True, validate=validate.Range(0, _LONGEST_DAYS)),
-            "total_purchase_value": _money(True),
-            "cart_abandonments": _count(False),
-            "preferred_brand": _text(),
-            "preferred_category": _text(),
-            "most_active_time": fields.String(validate=validate.OneOf(DAY_TIMES)),
-            "most_active_day": fields.String(validate=validate.OneOf(WEEKDAYS)),
-        }
+        include = {column.name: _field(column) for column in FEATURES}  # noqa: RUF012 (marshmallow's own way)
 
     @validates_schema(skip_on_field_errors=False)
     def _agree(self, data: Mapping[str, Any], **_: Any) -> None:

@@ -2,16 +2,15 @@
 
 import re
 
+from contract.columns import NAMES
+
 _LONG = re.compile(r"[\w%~+=-]{20,}")
 """Letters and digits, and what stands among them in keys, in base64, and in what is encoded for a path or pointer."""
 
 _NO_SECRET = re.compile(r"-?[0-9]{1,19}|\d{4}-\d{2}-\d{2}-[0-9a-f]{12}", re.ASCII)
 """Numbers of 64 bits, and the ids of snapshots."""
 
-_OURS = frozenset(
-    {"days_since_last_purchase", "total_purchase_value", *(f"number_of_sessions_{months}m" for months in (2, 5, 7))}
-)
-"""The words of ours that are as long."""
+_OURS = frozenset(NAMES)
 
 
 def masked(text: str) -> str:

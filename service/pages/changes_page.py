@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response, request
 
+from languages import Language
 from service.common.problems import (
     ComparingError,
     DamagedSnapshotError,
@@ -15,7 +16,7 @@ from service.common.problems import (
     StoreUnreachableError,
     UnknownSnapshotError,
 )
-from service.pages.language import Wording, wording_of
+from service.pages.language import language_of
 from service.pages.pages import Pages
 from service.pages.sankey import sankey
 from service.snapshots.changes import Changes, Flow
@@ -45,7 +46,7 @@ class ChangesPage:
             found = self._pages.answering.changes(snapshot, request.args.get("with"))
         except _TOLD_HERE as problem:
             return self._instead(problem)
-        return self._pages.page("changes.html", **_shown(snapshot, found, wording_of(request)))
+        return self._pages.page("changes.html", **_shown(snapshot, found, language_of(request)))
 
     def _instead(self, problem: ProblemError) -> Response:
         status = HTTPStatus.OK if isinstance(problem, _NO_FAULT) else problem.status
@@ -56,14 +57,14 @@ class ChangesPage:
         return answer
 
 
-def _shown(snapshot: Snapshot, found: Changes, words: Wording) -> dict[str, Any]:
+def _shown(snapshot: Snapshot, found: Changes, say: Language) -> dict[str, Any]:
     personas = {persona["name"]: persona for persona in snapshot.personas}
-    labels = {name: words.of(persona["label"]) for name, persona in personas.items()}
+    labels = {name: say.of(persona["label"]) for name, persona in personas.items()}
     return {
         "found": found,
         "personas": personas,
-        "summary": summary(found, labels, words),
-        "warning": warning(found, snapshot.as_of, words),
+        "summary": summary(found, labels, say),
+        "warning": warning(found, snapshot.as_of, say),
         "drawings": [
             (kind, sankey(found.flows, list(personas), *size, _TOP))
             for kind, size in (("wide", _WIDE), ("narrow", _NARROW))
@@ -72,50 +73,50 @@ def _shown(snapshot: Snapshot, found: Changes, words: Wording) -> dict[str, Any]
     }
 
 
-def summary(found: Changes, labels: Mapping[str, str], words: Wording) -> str:
-    """Return one sentence about who moved, came and left, and the largest move with its money."""
+def summary(found: Changes, labels: Mapping[str, str], say: Language) -> str:
+    """Return one sentence about who moved, came and left, and one about the largest move with its money."""
     moved, stayed, came, left = (_count(flows) for flows in (found.moved, found.stayed, found.came, found.left))
-    day, both = words.date(found.other_as_of), moved + stayed
-    share = words.percent(moved / both if both else 0)
-    return words.say(
-        f"Compared with {day}, {words.whole(moved)} of {words.whole(both)} clients ({share}) changed persona, "
-        f"{words.whole(came)} came and {words.whole(left)} left",
-        f"Par rapport au {day}, {_french(moved, words, 'client')} sur {words.whole(both)} ({share}) "
-        f"{'a' if moved < 2 else 'ont'} changé de persona, {_french(came, words, 'est arrivé', 'sont arrivés')} "
-        f"et {_french(left, words, 'est parti', 'sont partis')}",
-    ) + (_largest(found, labels, words) if moved else ".")
+    both = moved + stayed
+    said = say.gettext(
+        "Compared with {day}: {moved} of {both} clients ({share}) changed persona, {came} came, {left} left.",
+        day=say.day(found.other_as_of),
+        moved=say.whole(moved),
+        both=say.whole(both),
+        share=say.percent(moved / both if both else 0),
+        came=say.whole(came),
+        left=say.whole(left),
+    )
+    return f"{said} {_largest(found, labels, say)}" if moved else said
 
 
-def warning(found: Changes, as_of: date, words: Wording) -> str:
+def warning(found: Changes, as_of: date, say: Language) -> str:
     """Return one sentence for windows that begin before there are events: their money is no whole 7 months'."""
-    days = [words.date(day) for day, late in zip((found.other_as_of, as_of), found.late, strict=True) if late]
+    days = [say.day(day) for day, late in zip((found.other_as_of, as_of), found.late, strict=True) if late]
     if not days:
         return ""
-    first = words.date(max(late for late in found.late if late))
-    ends = words.say(" and ", " et au ").join(days)
-    return words.say(
-        f"Compare with care: there are events from {first} only, so the 7 months up to {ends} are not complete, and "
+    return say.gettext(
+        "Compare with care: there are events from {first} only, so the 7 months up to {ends} are not complete, and "
         "what was spent, who came and who left may differ for that reason alone.",
-        f"À comparer avec prudence : il n’y a d’événements qu’à partir du {first}, les 7 mois jusqu’au {ends} ne sont "
-        "donc pas complets ; dépenses, arrivées et départs peuvent différer pour cette seule raison.",
+        first=say.day(max(late for late in found.late if late)),
+        ends=say.listed(days),
     )
 
 
-def _french(count: int, words: Wording, one: str, many: str = "") -> str:
-    """Return a count with its words, which are those for one up to below two."""
-    return f"{words.whole(count)} {one if count < 2 else many or f'{one}s'}"
-
-
-def _largest(found: Changes, labels: Mapping[str, str], words: Wording) -> str:
-    flow, full = found.moved[0], not any(found.late)
-    then, now = labels[flow.then or ""], labels[flow.now or ""]
-    count, before, after = words.whole(flow.clients), words.whole(flow.value_then), words.whole(flow.value_now)
-    of = "d’" if then[0] in "AEÉIOUY" else "de "
-    return words.say(
-        f"; the largest group, {count}, went from {then} to {now}"
-        + (f", and its spending over 7 months from {before} to {after}." if full else "."),
-        f" ; le plus grand groupe ({count}) est passé {of}{then} à {now}"
-        + (f", et ses dépenses sur 7 mois de {before} à {after}." if full else "."),
+def _largest(found: Changes, labels: Mapping[str, str], say: Language) -> str:
+    flow = found.moved[0]
+    moved = {
+        "count": say.whole(flow.clients),
+        "then": labels[flow.then or ""],
+        "now": labels[flow.now or ""],
+    }
+    if any(found.late):
+        return say.gettext("The largest group ({count}) went from “{then}” to “{now}”.", **moved)
+    return say.gettext(
+        "The largest group ({count}) went from “{then}” to “{now}”, and its spending over 7 months from {before} to "
+        "{after}.",
+        **moved,
+        before=say.whole(flow.value_then),
+        after=say.whole(flow.value_now),
     )
 
 

@@ -29,7 +29,7 @@ class Dashboard:
 
     def home(self) -> Response:
         """Show the look-up, the seven personas and what is served."""
-        return self._pages.page("home.html", compared=figures.COMPARED)
+        return self._pages.page("home.html")
 
     def client(self) -> Response:
         """Show who a client is, why, what would change it, and its figures; help if there is no such client."""
@@ -61,7 +61,6 @@ class Dashboard:
             "persona.html",
             persona=snapshot.personas[place],
             members=members,
-            figures=figures,
             everyone=_everyone(snapshot),
         )
 
@@ -79,7 +78,6 @@ def _known(snapshot: Snapshot, row: int) -> dict[str, Any]:
         "reasons": snapshot.tree.reasons(features),
         "better": next_better(snapshot.tree, snapshot.personas, features),
         "compared": figures.compared(features, persona["profile"]),
-        "figures": figures,
     }
 
 

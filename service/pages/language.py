@@ -1,77 +1,72 @@
-"""The two languages of the pages: which one a request asks for, and how it writes words, numbers and dates."""
+"""The language of a page: which one a request asks for, and what templates say in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
-from typing import TypeVar
+from typing import Any
 
 from flask import Request
 
-from service.snapshots.tree import LANGUAGES, number, rounded
+from contract.calendar import HOURS, LONGEST_WINDOW, WINDOW_MONTHS
+from contract.columns import COLUMNS, FAMILIES, TYPICAL, Column
+from contract.words import N_
+from languages import DEFAULT, LANGUAGES, Language, language
+from service.pages.figures import readable
 
 PARAMETER = "lang"
-_SPACE = "\u202f"  # French parts a number from its sign by a narrow no-break space
-_CENTS_BELOW = 100
-_WHOLE_FROM = Decimal("9.95")
-_MONTHS = {
-    "en": "January February March April May June July August September October November December",
-    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+_TIMES = {
+    "morning": N_("Morning ({first} to {last})"),
+    "afternoon": N_("Afternoon ({first} to {last})"),
+    "evening": N_("Evening ({first} to {last})"),
+    "night": N_("Night ({first} to {last})"),
 }
-_Value = TypeVar("_Value")
+_WEEKDAYS = {
+    "monday": N_("Monday"),
+    "tuesday": N_("Tuesday"),
+    "wednesday": N_("Wednesday"),
+    "thursday": N_("Thursday"),
+    "friday": N_("Friday"),
+    "saturday": N_("Saturday"),
+    "sunday": N_("Sunday"),
+}
+_SINGLE = tuple(column for column in COLUMNS if column.months is None and column.kind != "id")
 
 
-@dataclass(frozen=True)
-class Wording:
-    """One language."""
-
-    language: str
-
-    def say(self, english: str, french: str) -> str:
-        """Return the words in this language."""
-        return french if self.language == "fr" else english
-
-    def of(self, by_language: Mapping[str, _Value]) -> _Value:
-        """Return what a mapping by language has for this one."""
-        return by_language[self.language]
-
-    def whole(self, value: float | Decimal) -> str:
-        """Write a whole number, or a rounded one."""
-        return number(rounded(value), self.language)
-
-    def decimal(self, value: float) -> str:
-        """Write a number that may have halves, such as a median of counts."""
-        return number(rounded(value, 1), self.language) if value % 1 else self.whole(value)
-
-    def money(self, value: float) -> str:
-        """Write an amount with its cents."""
-        return number(rounded(value, 2), self.language)
-
-    def about(self, kind: str, value: float) -> str:
-        """Write the figure of a group of clients: cents say something of small amounts only."""
-        if kind != "money":
-            return self.decimal(value)
-        return self.money(value) if abs(value) < _CENTS_BELOW else self.whole(value)
-
-    def percent(self, share: float) -> str:
-        """Write a share: whole from ten percent up, with one decimal below."""
-        percent = 100 * Decimal(str(share))
-        small = 0 < percent < _WHOLE_FROM
-        shown = number(rounded(percent, 1), self.language) if small else self.whole(percent)
-        return f"{shown}{_SPACE}%" if self.language == "fr" else f"{shown}%"
-
-    def date(self, day: date) -> str:
-        """Write a day, such as 30 April 2020."""
-        month = _MONTHS[self.language].split()[day.month - 1]
-        first = "1er" if self.language == "fr" and day.day == 1 else day.day
-        return f"{first} {month} {day.year}"
-
-
-def wording_of(request: Request) -> Wording:
+def language_of(request: Request) -> Language:
     """Return the language of a request: `?lang=`, else what its browser prefers, else English."""
     asked = request.args.get(PARAMETER)
     if asked in LANGUAGES:
-        return Wording(asked)
+        return language(asked)
     # Not best_match: to it "fr-CA, en;q=0.5" is English, because that is there by its whole name.
     preferred = (tag.partition("-")[0].lower() for tag in request.accept_languages.values())
-    return Wording(next((language for language in preferred if language in LANGUAGES), LANGUAGES[0]))
+    return language(next((code for code in preferred if code in LANGUAGES), DEFAULT))
+
+
+def said(say: Language) -> dict[str, Any]:
+    """Return what templates say, and of what: functions of the language, and the columns with their names."""
+    functions = (say.ngettext, say.of, say.whole, say.decimal, say.money, say.about, say.percent, say.day)
+    return {
+        **{function.__name__: function for function in functions},
+        "_": say.gettext,
+        "capitalized": say.capitalized,
+        "readable": readable,
+        "titled": lambda column: _titled(column, say),
+        "language": say.code,
+        "others": [language(code) for code in LANGUAGES if code != say.code],
+        "typical": TYPICAL,
+        "families": FAMILIES,
+        "single": _SINGLE,
+        "windows": WINDOW_MONTHS,
+        "day_times": _day_times(say),
+        "weekdays": {name: say.gettext(day) for name, day in _WEEKDAYS.items()},
+    }
+
+
+def _titled(column: Column, say: Language) -> str:
+    """Return a column's name as a title, with what it looks back on."""
+    label = say.capitalized(say.gettext(column.label))
+    if column.months is None and column.kind != "money":
+        return label
+    return say.gettext("{label} in {months} months", label=label, months=column.months or LONGEST_WINDOW)
+
+
+def _day_times(say: Language) -> Mapping[str, str]:
+    return {name: say.gettext(_TIMES[name], first=first, last=last) for name, (first, last) in HOURS.items()}

@@ -8,10 +8,11 @@ from flask import Request, Response, redirect, render_template, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
 
+from languages import Language
 from service.answers.answering import HTML, Answering
 from service.common.problems import BadKeyError, NoKeyError, NoSnapshotError, ProblemError, headers_of
 from service.keys.guard import Guard
-from service.pages.language import PARAMETER, Wording, wording_of
+from service.pages.language import PARAMETER, language_of, said
 from service.snapshots.snapshot import Snapshot
 
 SIGN_IN = "/sign-in"
@@ -28,11 +29,11 @@ class Pages:
     def page(self, template: str, status: int = HTTPStatus.OK, **values: Any) -> Response:
         """Return the page that a template makes of these values, in the language asked for.
 
-        Templates also get what a `Wording` does, `href(path, **query)` (a link that keeps the language), `snapshot`
+        Templates also get what `language.said` has, `href(path, **query)` (a link that keeps the language), `snapshot`
         (None without one) and `may(scope)`.
         """
-        words = wording_of(request)
-        html = render_template(template, **self._everywhere(words), **values)
+        say = language_of(request)
+        html = render_template(template, **self._everywhere(say), **values)
         return Response(html, status, {"Content-Type": HTML, "Cache-Control": _CACHE_CONTROL})
 
     def explained(self, error: Exception) -> AnyResponse:
@@ -52,22 +53,11 @@ class Pages:
         except NoSnapshotError:
             return None
 
-    def _everywhere(self, words: Wording) -> dict[str, Any]:
+    def _everywhere(self, say: Language) -> dict[str, Any]:
         snapshot = self.snapshot()
         path = request.path if request.url_rule else "/"  # an address that is not ours may look like another site's
-        functions = (
-            words.say,
-            words.of,
-            words.whole,
-            words.decimal,
-            words.money,
-            words.about,
-            words.percent,
-            words.date,
-        )
         return {
-            **{function.__name__: function for function in functions},
-            "language": words.language,
+            **said(say),
             "asked_language": request.args.get(PARAMETER),
             "href": link,
             "translated": lambda to: link(path, **{**request.args.to_dict(), PARAMETER: to}),

@@ -13,7 +13,9 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from math import ceil, inf, log
 from typing import Any
 
-from service.snapshots.tree import LANGUAGES, Bounds, Tree, number
+from contract.words import NN_
+from languages import Language
+from service.snapshots.tree import SAID, Bounds, Tree
 
 Values = Mapping[str, float]
 
@@ -32,29 +34,6 @@ _MOST_TIMES = 3
 """Of looks, visits and additions to the cart, up to so many times what there is."""
 _CENT = Decimal("0.01")
 _ANY: Bounds = (-inf, inf)
-
-_WORDS = {
-    "en": {
-        "one": "1 more item bought",
-        "more": "{} more items bought",
-        "any": "at any price",
-        "least": "for at least {}",
-        "most": "for at most {}",
-        "between": "for {} to {}",
-        "together": " in all",
-        "instead": "{}, instead of {}",
-    },
-    "fr": {
-        "one": "1 article de plus acheté",
-        "more": "{} articles de plus achetés",
-        "any": "à n’importe quel prix",
-        "least": "pour au moins {}",
-        "most": "pour au plus {}",
-        "between": "pour {} à {}",
-        "together": " en tout",
-        "instead": "{}, au lieu de {}",
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -83,26 +62,35 @@ class Change:
 
     def said(self, tree: Tree) -> dict[str, list[str]]:
         """Say the change in sentences, by language."""
-        return {language: list(self._sentences(tree, language)) for language in LANGUAGES}
+        return {code: list(self._sentences(tree, say)) for code, say in SAID.items()}
 
-    def _sentences(self, tree: Tree, language: str) -> Iterator[str]:
-        words = _WORDS[language]
+    def _sentences(self, tree: Tree, say: Language) -> Iterator[str]:
         if more := int(self.after[_BOUGHT] - self.before[_BOUGHT]):
-            items = words["one"] if more == 1 else words["more"].format(number(more, language))
-            price = self._price(language)
-            yield f"{items} {price}{words['together'] if more > 1 and price != words['any'] else ''}"
+            yield self._bought(more, say)
         for name in _RAISED:
             if self.after[name] != self.before[name]:
-                now = number(int(self.before[name]), language)
-                yield words["instead"].format(tree.fact(name, self.after[name], language), now)
+                fact, now = tree.fact(name, self.after[name], say), say.whole(int(self.before[name]))
+                yield say.gettext("{fact}, instead of {now}", fact=fact, now=now)
 
-    def _price(self, language: str) -> str:
-        words, (least, most) = _WORDS[language], self.spend
-        if most is None:
-            return words["least"].format(number(least, language)) if least else words["any"]
-        if not least:
-            return words["most"].format(number(most, language))
-        return words["between"].format(number(least, language), number(most, language))
+    def _bought(self, more: int, say: Language) -> str:
+        least, most = self.spend
+        one, many = _PRICED[bool(least), most is not None]
+        return say.ngettext(one, many, more, least=say.money(least), most=say.money(most or 0))
+
+
+_PRICED = {
+    (False, False): NN_("{count} more item bought at any price", "{count} more items bought at any price"),
+    (True, False): NN_(
+        "{count} more item bought for at least {least}", "{count} more items bought for at least {least} in all"
+    ),
+    (False, True): NN_(
+        "{count} more item bought for at most {most}", "{count} more items bought for at most {most} in all"
+    ),
+    (True, True): NN_(
+        "{count} more item bought for {least} to {most}", "{count} more items bought for {least} to {most} in all"
+    ),
+}
+"""What is to be bought, by whether it must cost so much, and may not cost more."""
 
 
 def next_better(tree: Tree, personas: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -4,7 +4,8 @@ import errno
 from pathlib import Path
 from typing import Any
 
-from service.snapshots.reader import MANIFEST_NAME, SNAPSHOT_ID, read_manifest, read_snapshot
+from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOT_ID, SNAPSHOTS
+from service.snapshots.reader import read_manifest, read_snapshot
 from service.snapshots.snapshot import Snapshot
 from service.snapshots.source import UnreachableError
 
@@ -16,12 +17,12 @@ class FolderSource:
 
     def __init__(self, folder: Path) -> None:
         self.url = str(folder)
-        self._snapshots = folder / "snapshots"
+        self._snapshots = folder / SNAPSHOTS
         self._was_there = False
 
     def current(self) -> tuple[str, str] | None:
         """Read `CURRENT`; its version is when it was written."""
-        file = self._snapshots / "CURRENT"
+        file = self._snapshots / CURRENT
         try:
             current = file.read_text(encoding="ascii", errors="replace").strip(), str(file.stat().st_mtime_ns)
         except (FileNotFoundError, NotADirectoryError) as error:  # nothing is published yet, or a disk was unmounted

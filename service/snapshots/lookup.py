@@ -14,6 +14,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from contract.snapshot import ANSWERS, FEATURES, USER_IDS, WORDS
+
 _ROWS_AT_ONCE = 8192
 """Scanned while the interpreter's lock is held: a millisecond or two, so that other requests are not kept waiting."""
 
@@ -81,12 +83,12 @@ class Lookup:
 
 
 def open_lookup(folder: Path) -> Lookup:
-    """Map the files of a snapshot's `lookup/`; nothing in them is ever run."""
+    """Map the lookup of the snapshot in `folder`; nothing in them is ever run."""
     return Lookup(
-        user_ids=_mapped(folder / "user_id.npy"),
-        answers=_mapped(folder / "answers.npy"),
-        features=_mapped(folder / "features.npy"),
-        words=json.loads((folder / "words.json").read_bytes()),
+        user_ids=_mapped(folder / USER_IDS),
+        answers=_mapped(folder / ANSWERS),
+        features=_mapped(folder / FEATURES),
+        words=json.loads((folder / WORDS).read_bytes()),
     )
 
 

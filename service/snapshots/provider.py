@@ -3,11 +3,12 @@
 from mmap import mmap
 from pathlib import Path
 
+from contract.snapshot import SNAPSHOT_ID
 from service.common.log import JsonLog, described
 from service.metrics.metrics import Metrics
 from service.snapshots.comparisons import Comparisons
 from service.snapshots.folder_source import FolderSource
-from service.snapshots.reader import SNAPSHOT_ID, RefusedError
+from service.snapshots.reader import RefusedError
 from service.snapshots.snapshot import Snapshot
 from service.snapshots.source import Source, UnreachableError
 

@@ -2,33 +2,35 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from contract.snapshot import (
+    ANSWERS,
+    FEATURES,
+    FORMAT,
+    MANIFEST_NAME,
+    METRICS,
+    PERSONAS,
+    REPORT,
+    TREE,
+    USER_IDS,
+    WORDS,
+    canonical,
+    seal,
+)
+from contract.snapshot import snapshot_id as snapshot_id_of
 from service.common.headers import policy_of
 from service.snapshots.lookup import open_lookup
 from service.snapshots.snapshot import Snapshot
 from service.snapshots.tree import open_tree
 
-FORMAT = 1
-MANIFEST_NAME = "manifest.json"
 _HASHED_AT_ONCE = 2
 """The features are about as large as all other files; hashing lets go of the interpreter's lock."""
 
-SNAPSHOT_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{12}")
-USED = (
-    "lookup/answers.npy",
-    "lookup/features.npy",
-    "lookup/user_id.npy",
-    "lookup/words.json",
-    "metrics.json",
-    "model/tree.json",
-    "personas.json",
-    "report/index.html",
-)
+USED = (ANSWERS, FEATURES, USER_IDS, WORDS, METRICS, TREE, PERSONAS, REPORT)
 """All that the service opens; the rest, clients.parquet above all, is for the batch side."""
 
 
@@ -41,16 +43,16 @@ def read_snapshot(folder: Path, snapshot_id: str, whole: bool = True) -> Snapsho
     manifest = read_manifest(folder)
     files = manifest["files"]
     _verify_files(folder, files if whole else {name: file for name, file in files.items() if name in USED})
-    expected = f"{manifest['as_of']}-{_content_hash(files)[:12]}"
+    expected = snapshot_id_of(manifest["as_of"], files)
     if not manifest["id"] == snapshot_id == expected:
         raise RefusedError("its id is not the hash of its content")
-    report = (folder / "report" / "index.html").read_bytes()
+    report = (folder / REPORT).read_bytes()
     return Snapshot(
         manifest=manifest,
-        personas=json.loads((folder / "personas.json").read_bytes()),
-        metrics=json.loads((folder / "metrics.json").read_bytes()),
-        lookup=open_lookup(folder / "lookup"),
-        tree=open_tree(folder / "model" / "tree.json"),
+        personas=json.loads((folder / PERSONAS).read_bytes()),
+        metrics=json.loads((folder / METRICS).read_bytes()),
+        lookup=open_lookup(folder),
+        tree=open_tree(folder / TREE),
         report=report,
         report_policy=policy_of(report),
     )
@@ -69,9 +71,8 @@ def parsed_manifest(text: bytes) -> dict[str, Any]:
     """Return a manifest without its seal, or raise `RefusedError` if it is not as it was published."""
     try:
         manifest: dict[str, Any] = json.loads(text)
-        seal = manifest.pop("seal")
-        whole = seal == hashlib.sha256(_canonical(manifest)).hexdigest()
-        whole = whole and text == _canonical({**manifest, "seal": seal})
+        found = manifest.pop("seal")
+        whole = found == seal(manifest) and text == canonical({**manifest, "seal": found})
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise RefusedError(f"{MANIFEST_NAME} cannot be read") from error
     if not whole:
@@ -96,11 +97,3 @@ def _verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
 def _hashed(file: Path) -> tuple[str, int]:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
-
-
-def _content_hash(files: Mapping[str, Mapping[str, Any]]) -> str:
-    return hashlib.sha256(_canonical([[name, files[name]["sha256"]] for name in sorted(files)])).hexdigest()
-
-
-def _canonical(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False).encode()

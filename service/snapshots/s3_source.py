@@ -18,9 +18,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
+from contract.snapshot import MANIFEST_NAME, SNAPSHOT_ID
 from service.common.settings import BadSettingError, Settings
 from service.snapshots.cache import Cache
-from service.snapshots.reader import MANIFEST_NAME, SNAPSHOT_ID, USED, RefusedError, parsed_manifest
+from service.snapshots.reader import USED, RefusedError, parsed_manifest
 from service.snapshots.snapshot import Snapshot
 from service.snapshots.source import UnreachableError
 

@@ -3,36 +3,29 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from functools import cached_property
 from itertools import pairwise
-from math import floor, inf
+from math import inf
 from pathlib import Path
 from typing import Any
 
+from languages import LANGUAGES, Language, language
+from languages.phrases import Phrases, phrases_in
+
 Bounds = tuple[float, float]
 
-LANGUAGES = ("en", "fr")
 _FORMAT = 1
 _LEAF = -1
-_CENT = Decimal("0.01")
-_THIN_SPACE = "\u202f"  # French groups thousands by a narrow no-break space
-
-_BOUND_WORDS = {
-    "en": {"least": "at least {}", "more": "more than {}", "most": "at most {}", "and": " and "},
-    "fr": {"least": "au moins {}", "more": "plus de {}", "most": "au plus {}", "and": " et "},
-}
+SAID = {code: language(code) for code in LANGUAGES}
+"""Every language, by its code."""
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One that the tree asks about; `words` has `{value}` in each language, `one` and `none` for one thing and none."""
+    """One that the tree asks about, and how it is spoken of."""
 
     name: str
-    kind: str
-    words: Mapping[str, str]
-    one: Mapping[str, str]
-    none: Mapping[str, str] | None
+    phrases: Phrases
 
 
 @dataclass(frozen=True)
@@ -73,20 +66,16 @@ class Tree:
             waiting.append((self.right[node], {**bounds, name: (max(low, threshold), high)}))
         return found
 
-    def fact(self, name: str, value: float, language: str) -> str:
+    def fact(self, name: str, value: float, say: Language) -> str:
         """Say a value of a feature that the model knows, such as "2 visits in 7 months"."""
-        feature = next(feature for feature in self.features if feature.name == name)
-        return _fact(feature, value, language)
+        return next(feature for feature in self.features if feature.name == name).phrases.fact(value, say)
 
     def reasons(self, values: Mapping[str, Any]) -> dict[str, list[str]]:
         """Return a sentence for each feature on the client's path, in the order of the path, by language."""
-        bounds = self._bounds(values)
+        path = [(self.features[place], bounds) for place, bounds in self._bounds(values).items()]
         return {
-            language: [
-                _sentence(self.features[place], values[self.features[place].name], low, high, language)
-                for place, (low, high) in bounds.items()
-            ]
-            for language in LANGUAGES
+            code: [feature.phrases.reason(values[feature.name], low, high, say) for feature, (low, high) in path]
+            for code, say in SAID.items()
         }
 
     def _bounds(self, values: Mapping[str, Any]) -> dict[int, Bounds]:
@@ -113,54 +102,9 @@ def open_tree(file: Path) -> Tree:
     if model["format"] != _FORMAT:
         raise ValueError(f"{file.name} is not of format {_FORMAT}")
     return Tree(
-        features=tuple(
-            Feature(f["name"], f["kind"], f["words"], f.get("one", f["words"]), f.get("none"))
-            for f in model["features"]
-        ),
+        features=tuple(Feature(feature["name"], phrases_in(feature)) for feature in model["features"]),
         **{
             name: tuple(model["nodes"][name])
             for name in ("feature", "threshold", "left", "right", "persona", "confidence")
         },
     )
-
-
-def _sentence(feature: Feature, value: float, low: float, high: float, language: str) -> str:
-    if feature.none and high < 1:
-        return feature.none[language]  # "no visit in 2 months" says the bound, too
-    bounds = _money_bounds(low, high) if feature.kind == "money" else _whole_bounds(low, high)
-    said = [_BOUND_WORDS[language][word].format(number(bound, language)) for word, bound in bounds]
-    return f"{_fact(feature, value, language)}, {_BOUND_WORDS[language]['and'].join(said)}"
-
-
-def _fact(feature: Feature, value: float, language: str) -> str:
-    if feature.none and value == 0:
-        return feature.none[language]
-    words = feature.one if feature.kind != "money" and _is_one(value, language) else feature.words
-    shown = rounded(value, 2) if feature.kind == "money" else int(value)
-    return words[language].format(value=number(shown, language))
-
-
-def _is_one(value: float, language: str) -> bool:
-    return value in (0, 1) if language == "fr" else value == 1  # French says none in the singular
-
-
-def _whole_bounds(low: float, high: float) -> list[tuple[str, int]]:
-    bounds = [("least", floor(low) + 1)] if low > -inf else []
-    return bounds + ([("most", floor(high))] if high < inf else [])
-
-
-def _money_bounds(low: float, high: float) -> list[tuple[str, Decimal]]:
-    # Rounded outwards, so that what is said stays true of the value beside it.
-    bounds = [("more", Decimal(repr(low)).quantize(_CENT, ROUND_FLOOR))] if low > -inf else []
-    return bounds + ([("most", Decimal(repr(high)).quantize(_CENT, ROUND_CEILING))] if high < inf else [])
-
-
-def rounded(value: float | Decimal, decimals: int = 0) -> Decimal:
-    """Round half up, as people do: 0.125 is 0.13, and 140.5 is 141."""
-    return Decimal(str(value)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP)
-
-
-def number(value: Decimal | int, language: str) -> str:
-    """Write a number with the language's separators."""
-    text = f"{value:,}"
-    return text.replace(",", _THIN_SPACE).replace(".", ",") if language == "fr" else text

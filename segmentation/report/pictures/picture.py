@@ -1,10 +1,11 @@
 """What every picture of the report has."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from languages import Language
 from segmentation.report.facts import Facts
 
 
@@ -12,10 +13,10 @@ from segmentation.report.facts import Facts
 class Picture:
     """A picture and the one sentence that says what to see in it, both drawn from the figures of the run.
 
-    `name` is also its file's name; `title` is by language; `figure` and `says` take the language.
+    `name` is also its file's name; `title` is a text of the catalogues.
     """
 
     name: str
-    title: Mapping[str, str]
-    figure: Callable[[Facts, str], go.Figure]
-    says: Callable[[Facts, str], str]
+    title: str
+    figure: Callable[[Facts, Language], go.Figure]
+    says: Callable[[Facts, Language], str]

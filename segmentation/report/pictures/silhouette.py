@@ -2,43 +2,32 @@
 
 import plotly.graph_objects as go
 
+from contract.words import N_
+from languages import Language
 from segmentation.report.facts import Facts
 from segmentation.report.pictures.picture import Picture
 from segmentation.report.pictures.template import ACCENT, MUTED, figure
-from segmentation.report.words import typeset
-from segmentation.words import number
 
-_AXES = {
-    "en": (
-        "number of groups<br>(bars: ± the standard error of the mean)",
-        "separation (silhouette, 1 is perfect)",
-    ),
-    "fr": (
-        "nombre de groupes<br>(barres : ± l’erreur type de la moyenne)",
-        "séparation (silhouette, 1 : parfaite)",
-    ),
-}
-_USED, _BEST = {"en": "used: {}", "fr": "retenu : {}"}, {"en": "best of all: {}", "fr": "le meilleur : {}"}
-_HOVER = {"en": "{} groups: {} ± {}", "fr": "{} groupes : {} ± {}"}
-_SAYS = {
-    "en": (
-        "The clients separate best into {best} groups ({best_mean} of 1), and these are used.",
+_AXES = (
+    N_("number of groups<br>(bars: ± the standard error of the mean)"),
+    N_("separation (silhouette, 1 is perfect)"),
+)
+_USED, _BEST = N_("used: {}"), N_("best of all: {}")
+_HOVER = N_("{} groups: {} ± {}")
+_SAYS = (
+    N_("The clients separate best into {best} groups ({best_mean} of 1), and these are used."),
+    N_(
         "The clients separate best into {best} groups ({best_mean} of 1), but seven personas need at least "
-        "seven: {chosen} are used ({chosen_mean}).",
-        "The clients separate best into {best} groups ({best_mean} of 1), but too few of these are of some size: "
-        "{chosen} are used ({chosen_mean}).",
+        "seven: {chosen} are used ({chosen_mean})."
     ),
-    "fr": (
-        "Les clients se séparent le mieux en {best} groupes ({best_mean} sur 1), et ce sont eux qui sont retenus.",
-        "Les clients se séparent le mieux en {best} groupes ({best_mean} sur 1), mais il en faut au moins "
-        "sept pour sept personas : {chosen} sont retenus ({chosen_mean}).",
-        "Les clients se séparent le mieux en {best} groupes ({best_mean} sur 1), mais trop peu d’entre eux ont une "
-        "taille suffisante : {chosen} sont retenus ({chosen_mean}).",
+    N_(
+        "The clients separate best into {best} groups ({best_mean} of 1), but too few of these are of some "
+        "size: {chosen} are used ({chosen_mean})."
     ),
-}
+)
 
 
-def _figure(facts: Facts, language: str) -> go.Figure:
+def _figure(facts: Facts, say: Language) -> go.Figure:
     curve, chosen = facts.metrics["silhouette"]["by_k"], facts.metrics["silhouette"]["chosen_k"]
     best = facts.metrics["silhouette"]["best_k"]
     means, errors = [s["mean"] for s in curve], [s["standard_error"] for s in curve]
@@ -53,25 +42,25 @@ def _figure(facts: Facts, language: str) -> go.Figure:
             "size": [15 if s["k"] == chosen else 5 for s in curve],
             "opacity": 1,
         },
-        text=[_HOVER[language].format(s["k"], *(number(s[n], language, 3) for n in _FIGURES)) for s in curve],
+        text=[say.gettext(_HOVER).format(s["k"], *(say.number(s[n], 3) for n in _FIGURES)) for s in curve],
         hovertemplate="%{text}<extra></extra>",
     )
     drawn = figure(
         [line],
-        language,
+        say,
         height=380,
         xaxis={
-            "title": _AXES[language][0],
+            "title": say.gettext(_AXES[0]),
             "dtick": 1,
             "showgrid": False,
             "range": [curve[0]["k"] - 0.7, curve[-1]["k"] + 0.7],
         },
-        yaxis={"title": _AXES[language][1]},
+        yaxis={"title": say.gettext(_AXES[1])},
     )
     marks = {best: _BEST, chosen: _USED}
     for s in curve:
         if s["k"] in marks:
-            text = marks[s["k"]][language].format(s["k"])
+            text = say.gettext(marks[s["k"]]).format(s["k"])
             y = s["mean"] + s["standard_error"]
             drawn.add_annotation(
                 x=s["k"],
@@ -95,18 +84,17 @@ def _side(k: int, best: int, chosen: int, last: int) -> str:
     return "right" if k == min(best, chosen) else "left"
 
 
-def _says(facts: Facts, language: str) -> str:
+def _says(facts: Facts, say: Language) -> str:
     silhouette = facts.metrics["silhouette"]
-    means = {s["k"]: number(s["mean"], language, 2) for s in silhouette["by_k"]}
+    means = {s["k"]: say.number(s["mean"], 2) for s in silhouette["by_k"]}
     best, chosen = silhouette["best_k"], silhouette["chosen_k"]
-    sentence = _SAYS[language][0 if best == chosen else 1 if best < len(facts.personas) else 2]
-    said = sentence.format(best=best, best_mean=means[best], chosen=chosen, chosen_mean=means[chosen])
-    return typeset(said, language)
+    sentence = say.gettext(_SAYS[0 if best == chosen else 1 if best < len(facts.personas) else 2])
+    return sentence.format(best=best, best_mean=means[best], chosen=chosen, chosen_mean=means[chosen])
 
 
 SILHOUETTE = Picture(
     "silhouette",
-    {"en": "How many groups", "fr": "Combien de groupes"},
+    N_("How many groups"),
     _figure,
     _says,
 )

@@ -10,10 +10,10 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from segmentation.words import percent
+from contract.words import N_
+from languages import Language
 
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif"
-SEPARATORS = {"en": ".,", "fr": ",\N{NARROW NO-BREAK SPACE}"}
 ROOM_FOR_FIGURES = {"l": 8, "r": 72, "t": 8, "b": 8}
 """Margins that leave room for what is written beside the longest bar."""
 ACCENT, MUTED = "#b4531a", "#7b8a97"
@@ -26,17 +26,17 @@ def legend_entry(name: str, **marker: Any) -> go.Scatter:
 
 
 _LETTERS = 40
-_LEFT_OUT = {"en": "Not shown, because it is 0 for everybody: {}", "fr": "Non montré, car nul pour tous : {}"}
+_LEFT_OUT = N_("Not shown, because it is 0 for everybody: {}")
 
 
-def small_print(left_out: Sequence[str], language: str, below: int = 0) -> dict[str, Any]:
+def small_print(left_out: Sequence[str], say: Language, below: int = 0) -> dict[str, Any]:
     """Return the layout that names, in the margin, what is 0 throughout and has no row; none if nothing is.
 
     `below` is how many pixels under the rows it stands.
     """
     if not left_out:
         return {}
-    lines = wrap(_LEFT_OUT[language].format(", ".join(left_out)), _LETTERS)
+    lines = wrap(say.gettext(_LEFT_OUT).format(", ".join(left_out)), _LETTERS)
     at = {"xref": "paper", "yref": "paper", "x": 1, "y": 0, "xanchor": "right", "yanchor": "top", "yshift": -below}
     note = {**at, "text": "<br>".join(lines), "showarrow": False, "align": "right", "font": {"size": 12}}
     return {"annotations": [note], "margin": {"l": 8, "r": 8, "t": 8, "b": below + 12 + 17 * len(lines)}}
@@ -46,11 +46,11 @@ _STEPS, _FINE = 5, 0.05
 """Ticks divide an axis into so many steps; one that is shorter needs a decimal."""
 
 
-def percent_ticks(low: float, high: float, language: str) -> dict[str, Any]:
+def percent_ticks(low: float, high: float, say: Language) -> dict[str, Any]:
     """Return the ticks of an axis of shares as people write them: Plotly's own have no space before the sign."""
     places = [low + (high - low) * step / _STEPS for step in range(_STEPS + 1)]
     decimals = int(high - low < _FINE)
-    return {"tickvals": places, "ticktext": [percent(place, language, decimals) for place in places]}
+    return {"tickvals": places, "ticktext": [say.percent(place, decimals) for place in places]}
 
 
 def _template(ink: str, soft: str, grid: str, paper: str) -> go.layout.Template:
@@ -101,14 +101,18 @@ TEMPLATES: dict[str, dict[str, Any]] = {
 """The templates by colour scheme, as plain data."""
 
 
-def figure(traces: list[Any], language: str, narrowest: int = 320, **layout: Any) -> go.Figure:
+def _separators(say: Language) -> str:
+    """Return what the language writes before decimals and between thousands, as Plotly takes it."""
+    symbols = say.locale.number_symbols["latn"]
+    return f"{symbols['decimal']}{symbols['group']}"
+
+
+def figure(traces: list[Any], say: Language, narrowest: int = 320, **layout: Any) -> go.Figure:
     """Return a figure of these traces in the house's look; `layout` is Plotly's, beyond the template.
 
     Below `narrowest` pixels it is no longer readable: `layout.meta` tells so, that the page scrolls it sideways.
     """
     return go.Figure(
         traces,
-        go.Layout(
-            template=TEMPLATES["light"], separators=SEPARATORS[language], meta={"narrowest": narrowest}, **layout
-        ),
+        go.Layout(template=TEMPLATES["light"], separators=_separators(say), meta={"narrowest": narrowest}, **layout),
     )
