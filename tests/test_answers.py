@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from known_keys import known_key
 from marshmallow import RAISE, Schema
 from shared_data import bundled
 
@@ -22,10 +23,9 @@ from service.app import create_app
 from service.common.log import JsonLog
 from service.common.problems import ProblemError
 from service.common.settings import Settings
-from service.keys.keys import new_key
 from service.snapshots.provider import Provider
 
-LOOKUP, LOOKUP_LINE = new_key("shop", ["lookup"])
+LOOKUP, LOOKUP_LINE = known_key("shop", ["lookup"])
 ASKED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/segment/<user_id>", {}),
     ("/segment/<user_id>?include=features", {}),

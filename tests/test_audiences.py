@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from known_keys import known_key
 from snapshots import CLIENTS, client, contents, publish_small
 
 from segmentation.snapshot.publish import publish
@@ -16,7 +17,6 @@ from segmentation.store.backends import open_store
 from service.app import create_app
 from service.common.log import JsonLog
 from service.common.settings import Settings
-from service.keys.keys import new_key
 from service.snapshots.provider import Provider
 
 MAY_2020 = datetime(2020, 5, 2, 12, tzinfo=UTC).timestamp()
@@ -251,8 +251,8 @@ def test_a_file_stays_with_the_snapshot_it_began_with(tmp_path: Path) -> None:
 
 
 def test_members_are_for_keys_that_may_export(tmp_path: Path) -> None:
-    lookup, lookup_line = new_key("shop", ["lookup"])
-    export, export_line = new_key("crm", ["export"])
+    lookup, lookup_line = known_key("shop", ["lookup"])
+    export, export_line = known_key("crm", ["export"])
     publish_small(tmp_path)
     http = Shop(tmp_path, api_keys=f"{lookup_line}\n{export_line}").http
     for path in ("/personas/fox/clients", "/personas/fox/clients?format=csv"):

@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 from browser import CLIENT, LOOKS, Look, chromium, visit
+from known_keys import known_key
 from playwright.sync_api import Browser, expect
 from serving import running
 
-from service.keys.keys import new_key
-
-MARKETER, MARKETER_LINE = new_key("marketer", ["lookup", "export"])
-READER, READER_LINE = new_key("reader", ["lookup"])
+MARKETER, MARKETER_LINE = known_key("marketer", ["lookup", "export"])
+READER, READER_LINE = known_key("reader", ["lookup"])
 
 
 @pytest.fixture(scope="module")

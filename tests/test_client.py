@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from known_keys import known_key
 from serving import running
 from snapshots import CLIENTS, publish_small
 
 from service.answers.sent_features import EXAMPLE
 from service.client import Client, RefusedError
-from service.keys.keys import new_key
 
-KEY, KEY_LINE = new_key("tester", ["lookup", "export"])
+KEY, KEY_LINE = known_key("tester", ["lookup", "export"])
 
 
 @pytest.fixture(scope="module")

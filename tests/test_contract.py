@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from known_keys import known_key
 from openapi_spec_validator import validate
 from serving import ENVIRONMENT, Running, running
 from shared_data import missing
@@ -20,10 +21,9 @@ from snapshots import publish_small
 from service.app import create_app
 from service.common.log import JsonLog
 from service.common.settings import Settings
-from service.keys.keys import new_key
 from service.snapshots.provider import Provider
 
-KEY, KEY_LINE = new_key("tester", ["lookup", "export", "metrics"])
+KEY, KEY_LINE = known_key("tester", ["lookup", "export", "metrics"])
 EXAMPLES = 30
 MOST_S = 30
 DOCUMENTED = 12

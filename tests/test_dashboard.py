@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from known_keys import known_key
 from snapshots import CLIENTS, client, contents, publish_small, table
 
 from service.app import create_app
 from service.common.log import JsonLog
 from service.common.settings import Settings
-from service.keys.keys import new_key
 from service.snapshots.provider import Provider
 
-READER, READER_LINE = new_key("reader", ["lookup"])
-SENDER, SENDER_LINE = new_key("sender", ["lookup", "export"])
+READER, READER_LINE = known_key("reader", ["lookup"])
+SENDER, SENDER_LINE = known_key("sender", ["lookup", "export"])
 KEYS = f"{READER_LINE}\n{SENDER_LINE}"
 FOX = 512363741
 PATHS = ("/", f"/client?user_id={FOX}", "/client?user_id=8", "/client?user_id=x", "/persona/fox", "/persona/wolf")

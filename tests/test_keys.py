@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from known_keys import known_key
 from serving import ENVIRONMENT, WITHIN_S, running, start
 from snapshots import publish_small
 
@@ -20,9 +21,9 @@ from service.common.settings import BadSettingError, Settings, read_settings
 from service.keys.keys import Key, Keys, new_key, parsed_keys
 from service.snapshots.provider import Provider
 
-SHOP, SHOP_LINE = new_key("shop", ["lookup"])
-CRM, CRM_LINE = new_key("crm", ["export", "lookup", "export"])
-BATCH, BATCH_LINE = new_key("batch", ["export"])
+SHOP, SHOP_LINE = known_key("shop", ["lookup"])
+CRM, CRM_LINE = known_key("crm", ["export", "lookup", "export"])
+BATCH, BATCH_LINE = known_key("batch", ["export"])
 LINES = f"# who may ask\n\n{SHOP_LINE}\n  {CRM_LINE}  \r\n{BATCH_LINE}\n"
 GUARDED = ("/segment/7", "/segment/x", "/personas", "/personas/owl", "/snapshot", "/report")
 OPEN = ("/", "/healthz", "/readyz")

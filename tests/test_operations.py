@@ -13,6 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from known_keys import known_key
 from prometheus_client.parser import text_string_to_metric_families
 from snapshots import client, contents, publish_small
 
@@ -23,14 +24,13 @@ from service.app import App, create_app
 from service.common.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES, policy_of
 from service.common.log import JsonLog
 from service.common.settings import Settings
-from service.keys.keys import new_key
 from service.snapshots.provider import Provider
 
 MAY_2020 = datetime(2020, 5, 2, 12, tzinfo=UTC).timestamp()
-SHOP, SHOP_LINE = new_key("shop", ["lookup"])
-OTHER, OTHER_LINE = new_key("other", ["lookup"])
-CRM, CRM_LINE = new_key("crm", ["lookup", "export"])
-MONITOR, MONITOR_LINE = new_key("monitor", ["metrics"])
+SHOP, SHOP_LINE = known_key("shop", ["lookup"])
+OTHER, OTHER_LINE = known_key("other", ["lookup"])
+CRM, CRM_LINE = known_key("crm", ["lookup", "export"])
+MONITOR, MONITOR_LINE = known_key("monitor", ["metrics"])
 KEYS = "\n".join((SHOP_LINE, OTHER_LINE, CRM_LINE, MONITOR_LINE))
 
 

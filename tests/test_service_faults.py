@@ -20,12 +20,12 @@ from types import TracebackType
 import numpy as np
 import pyarrow as pa
 import pytest
+from known_keys import known_key
 from serving import WITHIN_S, Running, running
 from snapshots import CLIENTS, NOW, client, contents, publish_small, table
 
 from segmentation.snapshot.publish import publish
 from segmentation.store.backends import open_store
-from service.keys.keys import new_key
 from service.server.connections import REQUEST_S, STALLED_S
 from service.snapshots.reader import RefusedError, read_snapshot
 
@@ -35,7 +35,7 @@ POSITIONS = 200
 FUZZED = 10_000
 STALLED = 20
 """More than the service has threads."""
-KEY, KEY_LINE = new_key("shop", ["lookup"])
+KEY, KEY_LINE = known_key("shop", ["lookup"])
 
 
 MANY = 300_000

@@ -5,18 +5,18 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
+from known_keys import known_key
 from snapshots import publish_small
 
 from service.app import create_app
 from service.common.log import JsonLog
 from service.common.settings import Settings
 from service.keys.guard import COOKIE
-from service.keys.keys import new_key
 from service.snapshots.provider import Provider
 
-READER, READER_LINE = new_key("reader", ["lookup"])
-SENDER, SENDER_LINE = new_key("sender", ["lookup", "export"])
-BATCH, BATCH_LINE = new_key("batch", ["export"])
+READER, READER_LINE = known_key("reader", ["lookup"])
+SENDER, SENDER_LINE = known_key("sender", ["lookup", "export"])
+BATCH, BATCH_LINE = known_key("batch", ["export"])
 KEYS = "\n".join((READER_LINE, SENDER_LINE, BATCH_LINE))
 
 
