@@ -3,7 +3,6 @@
 import csv
 import gzip
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -17,6 +16,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from forked import AS_OF, FORKS, NOW, run_again
 from shared_data import MULTICATEGORY, RETAIL, bundled, shared
 from sklearn.metrics import adjusted_rand_score
 
@@ -28,10 +28,7 @@ from segmentation.tools.progress import SILENT
 from simulator import Shop, simulate
 from simulator.behaviours import BEHAVIOURS
 
-AS_OF = date(2020, 4, 30)
 KILLS = 50
-FORKS = multiprocessing.get_context("forkserver")
-NOW = datetime(2020, 5, 1, tzinfo=UTC)
 EXPECTED_PERSONA = {behaviour.name: behaviour.persona for behaviour in BEHAVIOURS}
 
 
@@ -164,10 +161,6 @@ def test_a_shop_with_a_lost_month_is_not_published(tmp_path: Path) -> None:
     assert not (tmp_path / "store" / "snapshots").exists()
 
 
-def run_again(events: str, store: str, seed: int) -> None:
-    run(Run([Path(events)], AS_OF, open_store(store), seed=seed), SILENT, NOW)
-
-
 def undisturbed_s(ingested: Path, store: Path, seed: int) -> float:
     begin = time.monotonic()
     process = FORKS.Process(target=run_again, args=(str(ingested), str(store), seed))
@@ -179,7 +172,6 @@ def undisturbed_s(ingested: Path, store: Path, seed: int) -> float:
 def test_a_run_killed_at_any_moment_leaves_a_whole_verified_snapshot(tmp_path: Path) -> None:
     simulate(Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3), tmp_path / "shop", SILENT)
     store = tmp_path / "store"
-    FORKS.set_forkserver_preload(["segmentation.pipeline"])
     first = run(Run([tmp_path / "shop"], AS_OF, open_store(str(store))), SILENT, NOW)
     (ingested,) = (path.parent for path in (store / "ingested").glob("*/ingest.json"))
     usual_s = [undisturbed_s(ingested, store, seed) for seed in (0, 1)][1]  # the first also starts the fork server

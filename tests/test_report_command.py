@@ -11,7 +11,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from plotly.offline import get_plotlyjs
-from shared_data import missing
 from snapshots import publish_small
 
 from segmentation.commands.cli import main
@@ -59,7 +58,7 @@ def png(store: Path, folder: Path, **environment: str) -> "subprocess.CompletedP
 
 def test_each_picture_becomes_a_file(sample_store: Path, tmp_path: Path) -> None:
     if not (shutil.which("chromium") or shutil.which("google-chrome")):
-        missing("there is no Chromium; install it with: apt-get install chromium")
+        pytest.skip("there is no Chromium; install it with: apt-get install chromium")
     done = png(sample_store, tmp_path / "png")
     assert (done.returncode, done.stdout) == (0, f"{len(PICTURES)} pictures: {tmp_path / 'png'}\n"), done.stderr
     files = {file.stem: file.read_bytes() for file in (tmp_path / "png").iterdir()}
@@ -74,7 +73,7 @@ def test_each_picture_becomes_a_file(sample_store: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("program", ["none", "broken"])
 def test_a_browser_that_does_not_start_is_named(sample_store: Path, tmp_path: Path, program: str) -> None:
     if find_spec("kaleido") is None:
-        missing("kaleido is not here")
+        pytest.skip("kaleido is not here")
     (tmp_path / "broken").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "broken").chmod(0o700)
     done = png(sample_store, tmp_path / "png", BROWSER_PATH=str(tmp_path / program))
@@ -85,7 +84,7 @@ def test_a_browser_that_does_not_start_is_named(sample_store: Path, tmp_path: Pa
 
 def test_a_folder_that_cannot_be_made_is_named(sample_store: Path) -> None:
     if find_spec("kaleido") is None:
-        missing("kaleido is not here")
+        pytest.skip("kaleido is not here")
     done = png(sample_store, Path("/dev/null/x"))
     told = "The pictures cannot be written into /dev/null/x: name a folder that can be made, or written into."
     assert (done.returncode, done.stderr) == (2, f"segmentation: {told}\n")
