@@ -1,13 +1,14 @@
 """Real S3-compatible servers over HTTP: moto's honours conditional puts, rclone's keeps real files."""
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from moto.server import ThreadedMotoServer
 
 from segmentation.tools.scratch import VARIABLE
 
+PORTS = range(20_000, 32_000)
+"""Below those that Linux and macOS hand out by themselves."""
 REGION = "eu-west-3"
 KEY, SECRET = "menagerie", "a-secret-of-the-tests"
 
@@ -107,9 +110,11 @@ def rclone_server(folder: Path) -> Iterator[S3Server]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return a port that nobody listens at, and that the system gives to no connection of another test meanwhile."""
+    while True:
+        port = random.choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _with_bucket(endpoint: str) -> S3Server:

@@ -59,6 +59,7 @@ def http(tmp_path: Path) -> FlaskClient:
     return create_app(Provider(tmp_path, log), Settings(), log).test_client()
 
 
+@pytest.mark.slow
 def test_every_route_keeps_the_contract(service: Running, http: FlaskClient, tmp_path: Path) -> None:
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
@@ -131,6 +132,7 @@ def test_the_page_asks_for_nothing_but_files_of_ours(http: FlaskClient) -> None:
     assert http.get("/docs/index.html").status_code == 404
 
 
+@pytest.mark.browser
 def test_the_page_works_without_another_site(service: Running) -> None:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:

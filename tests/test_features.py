@@ -462,10 +462,12 @@ def compare(files: list[Path], out: Path, *asked: tuple[date, str]) -> None:
         assert oracle.differences(oracle.clients(events, as_of, timezone), found) == []
 
 
+@pytest.mark.slow
 def test_the_bundled_sample_is_as_the_oracle_says(tmp_path: Path) -> None:
     compare(bundled(), tmp_path / "out", (AS_OF, "UTC"), (date(2020, 3, 30), "Europe/Paris"))
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "asked"),
     [
@@ -502,7 +504,7 @@ raw_events = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(events=raw_events, timezone=st.sampled_from(["UTC", "Europe/Paris", "Asia/Kathmandu"]))
 def test_any_table_is_as_the_oracle_says(events: list[Raw], timezone: str) -> None:
     sold = event("2019-11-11 11:11:11", user_id=99)  # so that there always is a client

@@ -190,6 +190,7 @@ def test_a_new_local_file_is_all_that_is_ingested(days: Days, at_once: dict[str,
     assert len(list((tmp_path / "ingested").glob("*/ingest.json"))) == 1
 
 
+@pytest.mark.s3
 def test_a_new_object_is_all_that_is_fetched(
     server: S3Server, days: Days, at_once: dict[str, bytes], alone: Alone, tmp_path: Path
 ) -> None:
@@ -221,6 +222,7 @@ def keys(calls: Sequence[Call], operation: str, within: str) -> list[str]:
     return [key.rpartition("/")[2] for key in found if within in key]
 
 
+@pytest.mark.s3
 def test_new_objects_are_all_that_a_local_store_fetches(s3: S3Server, days: Days, alone: Alone, tmp_path: Path) -> None:
     raw, store = land(s3, tmp_path, *days.before), str(tmp_path / "store")
     clients(store, [raw], tmp_path)
@@ -244,6 +246,7 @@ def test_the_most_that_is_kept_is_reused(days: Days, alone: Alone, tmp_path: Pat
     assert found == alone(days.before)
 
 
+@pytest.mark.s3
 @pytest.mark.parametrize("kind", ["folder", "s3"])
 def test_a_file_that_is_gone_or_replaced_has_all_ingested_anew(
     s3: S3Server, days: Days, alone: Alone, tmp_path: Path, kind: str
@@ -336,6 +339,7 @@ def test_kept_events_that_are_damaged_are_made_anew(
 PARTS = ("/month=2020-01/", "/ingest.json", f"/{lineage.LINEAGE}")
 
 
+@pytest.mark.s3
 @pytest.mark.parametrize("harm", [(part, body) for part in PARTS for body in (None, b"damaged")])
 def test_kept_objects_that_expire_or_are_damaged_are_made_anew(
     kept_on_s3: tuple[S3Server, str], days: Days, alone: Alone, tmp_path: Path, harm: tuple[str, bytes | None]
@@ -354,6 +358,7 @@ def test_kept_objects_that_expire_or_are_damaged_are_made_anew(
     assert told.lines == [f"Reusing the events of {len(days.before) + 1} files."]
 
 
+@pytest.mark.s3
 def test_what_else_lies_under_a_key_is_left_there(server: S3Server, days: Days, tmp_path: Path) -> None:
     clients(server.url(tmp_path.name), days.before, tmp_path)
     month = next(key for key in server.keys(f"{tmp_path.name}/events/") if "/month=2020-01/" in key)
@@ -365,6 +370,7 @@ def test_what_else_lies_under_a_key_is_left_there(server: S3Server, days: Days, 
     assert len(lineage.event_files(tmp_path / "back")) == 3 * len(days.before)
 
 
+@pytest.mark.s3
 @pytest.mark.parametrize("harm", ["expired", "replaced"])
 def test_an_object_that_can_no_longer_be_copied_is_uploaded(
     kept_on_s3: tuple[S3Server, str], tmp_path: Path, harm: str
@@ -384,6 +390,7 @@ def test_an_object_that_can_no_longer_be_copied_is_uploaded(
     assert trees_are_equal(s3, tmp_path, folder)
 
 
+@pytest.mark.s3
 def test_what_is_derived_from_the_events_is_kept_with_them(server: S3Server, days: Days, tmp_path: Path) -> None:
     store = open_store(server.url(tmp_path.name))
     with open_store(str(tmp_path / "local")).work() as work:

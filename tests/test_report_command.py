@@ -56,6 +56,7 @@ def png(store: Path, folder: Path, **environment: str) -> "subprocess.CompletedP
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
 
 
+@pytest.mark.browser
 def test_each_picture_becomes_a_file(sample_store: Path, tmp_path: Path) -> None:
     if not (shutil.which("chromium") or shutil.which("google-chrome")):
         pytest.skip("there is no Chromium; install it with: apt-get install chromium")

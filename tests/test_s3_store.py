@@ -36,7 +36,8 @@ from segmentation.tools.errors import (
     WrongUsageError,
 )
 from segmentation.tools.progress import SILENT
-from simulator import Shop, simulate
+
+pytestmark = pytest.mark.s3
 
 AS_OF = date(2020, 4, 30)
 LATER = NOW + timedelta(hours=1)
@@ -175,21 +176,22 @@ def test_current_moves_by_a_conditional_write(
     assert check(store).id == winner
 
 
-def test_a_run_on_raw_objects_gives_the_snapshot_of_a_local_run(store: Store, server: S3Server, tmp_path: Path) -> None:
-    simulate(Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3), tmp_path / "shop", SILENT)
-    alone = run(Run([tmp_path / "shop"], AS_OF, open_store(str(tmp_path / "alone"))), SILENT, NOW)
-    files = sorted((tmp_path / "shop").glob("*.csv.gz"))
+def test_a_run_on_raw_objects_gives_the_snapshot_of_a_local_run(
+    store: Store, server: S3Server, small_shop: Path, small_store: Path, tmp_path: Path
+) -> None:
+    alone = open_store(str(small_store)).current()
+    files = sorted(small_shop.glob("*.csv.gz"))
     for number, file in enumerate(files):
         server.client.upload_file(str(file), server.bucket, f"{tmp_path.name}/raw/{number}/{file.name}")
     one = run(Run([f"{store.url}/raw"], AS_OF, open_store(store.url)), SILENT, NOW)
-    assert one.snapshot_id == alone.snapshot_id
+    assert one.snapshot_id == alone
     kept = server.keys(f"{tmp_path.name}/events")
     raw, events = f"{store.url}/raw", _folder_of(server, kept)
     server.client.delete_object(Bucket=server.bucket, Key=next(key for key in kept if "month=2020-01" in key))
     with pytest.raises(BadInputError, match="some are missing"):
         run(Run([events], AS_OF, open_store(store.url)), SILENT, LATER)
     for again in (raw, raw, events):
-        assert run(Run([again], AS_OF, open_store(store.url)), SILENT, LATER).snapshot_id == alone.snapshot_id
+        assert run(Run([again], AS_OF, open_store(store.url)), SILENT, LATER).snapshot_id == alone
     assert server.keys(f"{tmp_path.name}/events") == kept
     assert not list((tmp_path / "scratch").iterdir())
 
@@ -241,13 +243,14 @@ def test_a_run_waits_until_files_have_stopped_landing(
 
 
 def test_a_run_that_knows_a_later_file_begins_again_when_overtaken(
-    conditional: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    conditional: S3Server, small_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for file in bundled():
+    files = list(small_shop.glob("*.csv.gz"))
+    for file in files:
         conditional.client.upload_file(str(file), conditional.bucket, f"{tmp_path.name}/raw/{file.name}")
     url = conditional.url(tmp_path.name)
     key = max(objects := raw_objects(f"{url}/raw")[1], key=lambda o: (o.modified, o.key)).key
-    assert len(objects) == len(bundled())
+    assert len(objects) == len(files)
     prepare, rivals = sources.prepare, [publish(contents(), open_store(str(tmp_path / "local")), NOW)]
 
     def overtaken(*arguments: Any) -> Path:
@@ -312,7 +315,11 @@ def test_a_run_with_the_same_result_does_not_disturb(
 
 
 def test_a_run_that_cannot_prune_has_published(
-    conditional: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    conditional: S3Server,
+    small_shop: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def refused(_: Bucket, keys: Sequence[str]) -> None:
         if keys:
@@ -321,7 +328,7 @@ def test_a_run_that_cannot_prune_has_published(
     monkeypatch.setattr(Bucket, "remove", refused)
     url = conditional.url(tmp_path.name)
     publish(contents(), open_store(url), NOW)
-    command = ["run", "--as-of", "2020-04-30", "--store", url, "--events", *map(str, bundled()), "--keep", "1"]
+    command = ["run", "--as-of", "2020-04-30", "--store", url, "--events", str(small_shop), "--keep", "1"]
     assert main(command) == 0
     assert "Warning: old snapshots stay. S3 answers AccessDenied." in capsys.readouterr().err
     assert len(open_store(url).ids()) == 2
@@ -390,8 +397,8 @@ def test_what_goes_wrong_is_told_in_a_sentence(
         assert secret not in done.stderr
 
 
-def test_figures_go_to_cloudwatch_in_one_line(tmp_path: Path) -> None:
-    shop = [sys.executable, "-m", "segmentation", "run", "--events", *map(str, bundled()), "--as-of"]
+def test_figures_go_to_cloudwatch_in_one_line(small_shop: Path, tmp_path: Path) -> None:
+    shop = [sys.executable, "-m", "segmentation", "run", "--events", str(small_shop), "--as-of"]
     environment = os.environ | {"MENAGERIE_METRICS": "shop"}
     for as_of, code in (("2020-05-01T02:00:00+02:00", 0), ("2001-01-01", 3)):
         done = subprocess.run(

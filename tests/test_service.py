@@ -463,7 +463,7 @@ def test_a_refused_snapshot_is_read_once(store: Path, snapshot: str, monkeypatch
     flipped(store / "snapshots" / snapshot / "metrics.json")
     service = Service(store)
     assert service.get("/readyz").status_code == 503
-    monkeypatch.setattr("service.snapshots.source.read_snapshot", None)
+    monkeypatch.setattr("service.snapshots.folder_source.read_snapshot", None)
     service.provider.follow()
     assert service.get("/readyz").status_code == 503
     assert [line["message"] for line in service.logged() if line["level"] == "error"] == ["snapshot refused"]

@@ -28,6 +28,8 @@ from service.snapshots.cache import Cache
 from service.snapshots.provider import Provider
 from service.snapshots.reader import MANIFEST_NAME, USED
 
+pytestmark = pytest.mark.s3
+
 SWAPPED_WITHIN_S = 10.0
 
 
@@ -298,6 +300,7 @@ def moto_at(port: int) -> Iterator[S3Server]:
         moto.stop()
 
 
+@pytest.mark.slow
 def test_while_the_store_is_away_the_service_goes_on_and_says_so_once(
     moto: S3Server, prefix: str, tmp_path: Path
 ) -> None:

@@ -40,6 +40,8 @@ from segmentation.tools.parts import parts
 from segmentation.tools.progress import SILENT
 from simulator import Shop, simulate
 
+pytestmark = pytest.mark.spark
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
