@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Generator, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import browser as harness
@@ -11,15 +11,16 @@ from filelock import FileLock
 from hypothesis import settings
 from playwright.sync_api import Browser
 from serving import running
-from shared_data import TOLD_TO_DO_WITHOUT
+from shared_data import TOLD_TO_DO_WITHOUT, bundled
 
+from segmentation.ingest.ingest import ingest
 from segmentation.pipeline import Run, run
 from segmentation.store.backends import open_store
 from segmentation.tools.progress import SILENT
 from simulator import Shop, simulate
 
 IN_CI = os.environ.get("CI") == "true"
-AS_OF, NOW = date(2020, 4, 30), datetime(2020, 5, 1, tzinfo=UTC)
+NOW = datetime(2020, 5, 1, tzinfo=UTC)
 SMALL_SHOP = Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3)
 
 # A deadline measures the machine, not the code. In CI a failure must come again when it is looked at.
@@ -71,6 +72,12 @@ def sample_store(made_once: MadeOnce) -> Path:
 
 
 @pytest.fixture(scope="session")
+def sample_events(made_once: MadeOnce) -> Path:
+    """The sample's ingested events."""
+    return made_once("events", lambda folder: ingest(bundled(), folder))
+
+
+@pytest.fixture(scope="session")
 def small_shop(made_once: MadeOnce) -> Path:
     """A folder with the raw files of 400 clients."""
     return made_once("shop", lambda folder: simulate(SMALL_SHOP, folder, SILENT))
@@ -78,8 +85,13 @@ def small_shop(made_once: MadeOnce) -> Path:
 
 @pytest.fixture(scope="session")
 def small_store(made_once: MadeOnce, small_shop: Path) -> Path:
-    """A store with the one snapshot of the small shop, as of its last day, and its ingested events."""
-    return made_once("store", lambda folder: run(Run([small_shop], AS_OF, open_store(str(folder))), SILENT, NOW))
+    """A store with the small shop's ingested events, its snapshot, and the one of two months before."""
+
+    def publish(store: Path) -> None:
+        for as_of in (harness.BEFORE, harness.AS_OF):
+            run(Run([small_shop], as_of, open_store(str(store))), SILENT, NOW)
+
+    return made_once("store", publish)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,6 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import boto3
-from cfnlint.decode.cfn_yaml import loads  # type: ignore[import-untyped]
 from moto.server import ThreadedMotoServer
 from s3_servers import KEY, REGION, SECRET
 
@@ -93,6 +92,8 @@ class Deployed:
 
 def template() -> dict[str, Any]:
     """Return the template in CloudFormation's JSON form."""
+    from cfnlint.decode.cfn_yaml import loads  # type: ignore[import-untyped]  # here, because it takes seconds
+
     found: dict[str, Any] = json.loads(json.dumps(loads(TEMPLATE.read_text())))
     return found
 

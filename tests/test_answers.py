@@ -75,8 +75,8 @@ def json_schemas(http: FlaskClient) -> set[type[Schema]]:
     return {operation.answer for operation in operations if operation and operation.answer}
 
 
-def test_every_answer_holds_what_the_contract_says(sample_store: Path) -> None:
-    http = application(sample_store)
+def test_every_answer_holds_what_the_contract_says(small_store: Path) -> None:
+    http = application(small_store)
     seen: dict[type[Schema], set[str]] = {}
     for schema, answer in answers(http):
         schema(unknown=RAISE).load(answer)
@@ -85,8 +85,8 @@ def test_every_answer_holds_what_the_contract_says(sample_store: Path) -> None:
     assert {schema: set(schema().fields) for schema in seen} == seen  # nothing is promised that never comes
 
 
-def test_included_members_come_when_they_are_asked_for(sample_store: Path) -> None:
-    http = application(sample_store)
+def test_included_members_come_when_they_are_asked_for(small_store: Path) -> None:
+    http = application(small_store)
     (user_id, *_) = user_ids(http)
     plain: Any = http.get(f"/segment/{user_id}")
     for include, more in (("features", {"features"}), ("reasons", {"reasons", "better"})):
@@ -119,9 +119,9 @@ def kinds(error: type[ProblemError]) -> set[str]:
     return {error.kind}.union(*(kinds(each) for each in error.__subclasses__())) - {""}
 
 
-def test_a_problem_of_every_kind_holds_what_the_contract_says(sample_store: Path, tmp_path: Path) -> None:
+def test_a_problem_of_every_kind_holds_what_the_contract_says(small_store: Path, tmp_path: Path) -> None:
     told = set()
-    for answer in problems(sample_store, tmp_path):
+    for answer in problems(small_store, tmp_path):
         assert answer.mimetype == "application/problem+json"
         problem: Any = Problem(unknown=RAISE).load(answer.json)
         assert problem["status"] == answer.status_code

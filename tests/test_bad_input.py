@@ -244,18 +244,13 @@ def test_a_disk_full_of_events(tmp_path: Path, small_shop: Path) -> None:
 # Runs that are cut off
 
 
-@pytest.fixture(scope="module")
-def many_events(sample_store: Path) -> Path:
-    """Ingested events that take each step a while."""
-    (account,) = sample_store.glob("ingested/*/ingest.json")
-    return account.parent
-
-
-@pytest.mark.parametrize("step", ["Reading", "Building the client table", "Publishing"])
-def test_a_run_that_is_told_to_stop(tmp_path: Path, served: Path, many_events: Path, step: str) -> None:
+@pytest.mark.parametrize(
+    "step", ["Reading", "Building the client table", pytest.param("Publishing", marks=pytest.mark.slow)]
+)
+def test_a_run_that_is_told_to_stop(tmp_path: Path, served: Path, sample_events: Path, step: str) -> None:
     store = Path(shutil.copytree(served, tmp_path / "store"))
     before = published(store)
-    events = BUNDLED if step == "Reading" else many_events
+    events = BUNDLED if step == "Reading" else sample_events
     run = ["run", "--events", str(events), "--as-of", AS_OF, "--store", str(store)]
     with subprocess.Popen([sys.executable, "-m", "segmentation", *run], stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
@@ -271,11 +266,12 @@ def test_a_run_that_is_told_to_stop(tmp_path: Path, served: Path, many_events: P
     assert segmentation("snapshots", "verify", "--store", store).exit_code == 0
 
 
-def test_no_room_for_what_does_not_fit_into_memory(tmp_path: Path, many_events: Path) -> None:
+@pytest.mark.slow
+def test_no_room_for_what_does_not_fit_into_memory(tmp_path: Path, sample_events: Path) -> None:
     (tmp_path / "nothing").mkdir()
     ended = set()
     with small_disk(tmp_path / "disk", tmp_path / "nothing", room=500 * PAGE) as folder:
-        features = ("features", "--events", many_events, "--as-of", AS_OF, "--out", folder / "clients.parquet")
+        features = ("features", "--events", sample_events, "--as-of", AS_OF, "--out", folder / "clients.parquet")
         for limit in ("20MB", "18MB", "16MB"):
             settings = {"MENAGERIE_MEMORY_LIMIT": limit, "MENAGERIE_THREADS": "1"}
             ended.add(process(*features, **settings))
@@ -285,8 +281,8 @@ def test_no_room_for_what_does_not_fit_into_memory(tmp_path: Path, many_events: 
 
 
 @pytest.mark.parametrize("kind", ["events", "rollup/visits"])
-def test_a_damaged_month_among_good_ones(tmp_path: Path, many_events: Path, kind: str) -> None:
-    events = Path(shutil.copytree(many_events, tmp_path / "events"))
+def test_a_damaged_month_among_good_ones(tmp_path: Path, sample_events: Path, kind: str) -> None:
+    events = Path(shutil.copytree(sample_events, tmp_path / "events"))
     if kind == "events":
         shutil.rmtree(events / "rollup")
     (month,) = (events / kind / "month=2020-01").iterdir()

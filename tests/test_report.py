@@ -31,8 +31,8 @@ NARROW, WIDE = "\N{NARROW NO-BREAK SPACE}", "\N{NO-BREAK SPACE}"
 
 
 @pytest.fixture(scope="module")
-def facts(sample_store: Path) -> Facts:
-    return facts_of_store(sample_store)
+def facts(small_store: Path) -> Facts:
+    return facts_of_store(small_store)
 
 
 @pytest.fixture(scope="module")

@@ -143,7 +143,12 @@ def remote(server: S3Server, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
     return server
 
 
-@pytest.mark.parametrize("fault", OF_DOWNLOADS)
+WAITED_FOR = {Fault.LATE, Fault.BUSY}
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=[pytest.mark.slow] * (fault in WAITED_FOR)) for fault in OF_DOWNLOADS]
+)
 def test_raw_files_arrive_whole_or_not_at_all(
     remote: S3Server, proxy: FaultyProxy, tmp_path: Path, fault: Fault
 ) -> None:

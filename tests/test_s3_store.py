@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from s3_servers import S3Server, entered, moto_server, rclone_server
 from shared_data import bundled
@@ -176,6 +175,7 @@ def test_current_moves_by_a_conditional_write(
     assert check(store).id == winner
 
 
+@pytest.mark.slow
 def test_a_run_on_raw_objects_gives_the_snapshot_of_a_local_run(
     store: Store, server: S3Server, small_shop: Path, small_store: Path, tmp_path: Path
 ) -> None:
@@ -242,6 +242,7 @@ def test_a_run_waits_until_files_have_stopped_landing(
     assert 3500 < waits[0] <= 3601
 
 
+@pytest.mark.slow
 def test_a_run_that_knows_a_later_file_begins_again_when_overtaken(
     conditional: S3Server, small_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -380,32 +381,33 @@ def test_encryption_is_asked_for_when_it_is_set(
     ],
 )
 def test_what_goes_wrong_is_told_in_a_sentence(
-    rclone: S3Server, tmp_path: Path, changes: dict[str, str], url: str, told: tuple[int, str]
+    rclone: S3Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    changes: dict[str, str],
+    url: str,
+    told: tuple[int, str],
 ) -> None:
-    command = [sys.executable, "-m", "segmentation", "run", "--as-of", "2020-04-30", "--store", url]
-    done = subprocess.run(
-        [*command, "--events", str(bundled()[0])],
-        env=os.environ | rclone.environment | {scratch.VARIABLE: str(tmp_path)} | changes,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == told[0], done.stderr
-    assert told[1] in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which remembers credentials
+    for name, value in (rclone.environment | {scratch.VARIABLE: str(tmp_path)} | changes).items():
+        monkeypatch.setenv(name, value)
+    code = main(["run", "--as-of", "2020-04-30", "--store", url, "--events", str(bundled()[0])])
+    sentence = capsys.readouterr().err
+    assert code == told[0], sentence
+    assert told[1] in sentence.splitlines()[-1]
+    assert "Traceback" not in sentence
     for secret in (rclone.environment["AWS_SECRET_ACCESS_KEY"], "Signature="):
-        assert secret not in done.stderr
+        assert secret not in sentence
 
 
-def test_figures_go_to_cloudwatch_in_one_line(small_shop: Path, tmp_path: Path) -> None:
-    shop = [sys.executable, "-m", "segmentation", "run", "--events", str(small_shop), "--as-of"]
-    environment = os.environ | {"MENAGERIE_METRICS": "shop"}
+def test_figures_go_to_cloudwatch_in_one_line(
+    small_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MENAGERIE_METRICS", "shop")
     for as_of, code in (("2020-05-01T02:00:00+02:00", 0), ("2001-01-01", 3)):
-        done = subprocess.run(
-            [*shop, as_of, "--store", str(tmp_path)], env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code
-        (line,) = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"_aws"')]
+        assert main(["run", "--events", str(small_shop), "--as-of", as_of, "--store", str(tmp_path)]) == code
+        (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith('{"_aws"')]
         assert line["Shop"] == "shop"
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert all(isinstance(line[metric["Name"]], int | float) for metric in directive["Metrics"])

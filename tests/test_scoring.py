@@ -50,9 +50,9 @@ def small(tmp_path: Path) -> Any:
     return application(tmp_path)[0]
 
 
-@pytest.fixture(scope="module")
-def sample(sample_store: Path) -> tuple[Any, Snapshot]:
-    return application(sample_store)
+@pytest.fixture(scope="module", params=["small_store", pytest.param("sample_store", marks=pytest.mark.slow)])
+def sample(request: pytest.FixtureRequest) -> tuple[Any, Snapshot]:
+    return application(request.getfixturevalue(request.param))
 
 
 def test_a_new_client(small: Any) -> None:

@@ -161,6 +161,7 @@ def test_a_killed_worker_breaks_its_own_requests_only_and_no_count_falls(tmp_pat
     assert not folder.exists()
 
 
+@pytest.mark.alone
 def test_a_killed_service_leaves_metrics_that_the_next_one_removes(tmp_path: Path) -> None:
     with running(tmp_path, tmp_path / "log", "--workers", "1") as service:
         folder = shared_folder(service)

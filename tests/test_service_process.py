@@ -246,6 +246,7 @@ def test_the_health_check_of_a_service_that_is_not_there() -> None:
     assert check_health({"MENAGERIE_PORT": "none"}) == (1, told)
 
 
+@pytest.mark.slow
 def test_the_health_check_gives_up_on_a_service_that_hangs() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:  # it takes the call, but says nothing
         port = str(listener.getsockname()[1])

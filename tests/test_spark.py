@@ -40,12 +40,12 @@ from segmentation.tools.parts import parts
 from segmentation.tools.progress import SILENT
 from simulator import Shop, simulate
 
-pytestmark = pytest.mark.spark
-
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [  # py4j leaves its sockets to the garbage collector
+pytestmark = [
+    pytest.mark.spark,
+    # py4j leaves its sockets to the garbage collector
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
