@@ -1,5 +1,6 @@
 """Whatever is wrong is told in a sentence, with the right exit code, and the old snapshot goes on being served."""
 
+import gc
 import gzip
 import io
 import os
@@ -45,6 +46,7 @@ def segmentation(*arguments: object) -> Told:
             exit_code = int(ended.code or 0)
         finally:
             signal.signal(signal.SIGTERM, heard)
+    gc.collect()  # which closes what the end of a process would
     return told(exit_code, said.getvalue())
 
 
@@ -130,7 +132,7 @@ def test_events_that_cannot_be_read(tmp_path: Path, store: Path, broken: Callabl
 
 def test_one_broken_file_among_good_ones(tmp_path: Path, store: Path, small_shop: Path) -> None:
     gzip_cut_short(tmp_path)
-    ended = process("run", "--events", small_shop, tmp_path / "shop.csv.gz", "--as-of", AS_OF, "--store", store)
+    ended = segmentation("run", "--events", small_shop, tmp_path / "shop.csv.gz", "--as-of", AS_OF, "--store", store)
     assert ended.exit_code == 3
     assert "shop.csv.gz" in ended.sentence
 
@@ -141,7 +143,7 @@ def test_missing_events(tmp_path: Path, store: Path, command: str) -> None:
         "run": ("--as-of", AS_OF, "--store", store),
         "features": ("--as-of", AS_OF, "--out", tmp_path / "clients.parquet"),
     }
-    ended = segmentation(command, "--events", tmp_path / "nowhere.csv", *rest[command])
+    ended = process(command, "--events", tmp_path / "nowhere.csv", *rest[command])
     assert ended.exit_code == 3
     assert "nowhere.csv" in ended.sentence
     assert not (tmp_path / "clients.parquet").exists()
@@ -155,7 +157,7 @@ def test_as_of_before_all_events(small_shop: Path, store: Path) -> None:
 
 def test_too_few_clients_for_seven_personas(tmp_path: Path, store: Path) -> None:
     simulate(Shop(40, seed=1, visitors_per_client=0.2, browsing=0.3), tmp_path / "raw", SILENT)
-    ended = process("run", "--events", tmp_path / "raw", "--as-of", AS_OF, "--store", store)
+    ended = segmentation("run", "--events", tmp_path / "raw", "--as-of", AS_OF, "--store", store)
     assert ended.exit_code == 4
     assert "40" in ended.sentence
 
@@ -219,7 +221,7 @@ def test_a_read_only_store(tmp_path: Path, served: Path, small_shop: Path) -> No
     with small_disk(tmp_path / "disk", served, room=1000 * PAGE) as store:
         subprocess.run(["mount", "-o", "remount,ro", tmp_path / "disk"], check=True)
         before = published(store)
-        ended = process("run", "--events", small_shop, "--as-of", "2020-04-29", "--store", store)
+        ended = segmentation("run", "--events", small_shop, "--as-of", "2020-04-29", "--store", store)
         assert ended.exit_code == 1
         assert ended.sentence.endswith(".")
         assert published(store) == before
@@ -236,7 +238,7 @@ def test_a_store_below_a_file(tmp_path: Path, small_shop: Path) -> None:
 def test_a_disk_full_of_events(tmp_path: Path, small_shop: Path) -> None:
     (tmp_path / "nothing").mkdir()
     with small_disk(tmp_path / "disk", tmp_path / "nothing", room=10 * PAGE) as folder:
-        ended = process("ingest", "--events", small_shop, "--out", folder / "out")
+        ended = segmentation("ingest", "--events", small_shop, "--out", folder / "out")
         assert ended.exit_code == 1
         assert ended.sentence.endswith(".")
 

@@ -365,6 +365,7 @@ def test_one_file_after_another_is_all_at_once(tmp_path: Path) -> None:
     assert events(tmp_path / "one by one") == events(tmp_path / "together")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     for n in range(3):

@@ -151,7 +151,7 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["moto", "rclone"])
+@pytest.fixture(params=["moto", pytest.param("rclone", marks=pytest.mark.slow)])
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> S3Server:
     return entered(request.getfixturevalue(request.param), monkeypatch, tmp_path)
 
@@ -190,6 +190,7 @@ def test_a_new_local_file_is_all_that_is_ingested(days: Days, at_once: dict[str,
     assert len(list((tmp_path / "ingested").glob("*/ingest.json"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.s3
 def test_a_new_object_is_all_that_is_fetched(
     server: S3Server, days: Days, at_once: dict[str, bytes], alone: Alone, tmp_path: Path
@@ -247,7 +248,7 @@ def test_the_most_that_is_kept_is_reused(days: Days, alone: Alone, tmp_path: Pat
 
 
 @pytest.mark.s3
-@pytest.mark.parametrize("kind", ["folder", "s3"])
+@pytest.mark.parametrize("kind", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
 def test_a_file_that_is_gone_or_replaced_has_all_ingested_anew(
     s3: S3Server, days: Days, alone: Alone, tmp_path: Path, kind: str
 ) -> None:
@@ -339,6 +340,7 @@ def test_kept_events_that_are_damaged_are_made_anew(
 PARTS = ("/month=2020-01/", "/ingest.json", f"/{lineage.LINEAGE}")
 
 
+@pytest.mark.slow
 @pytest.mark.s3
 @pytest.mark.parametrize("harm", [(part, body) for part in PARTS for body in (None, b"damaged")])
 def test_kept_objects_that_expire_or_are_damaged_are_made_anew(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import pytest
@@ -54,7 +55,7 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["moto", "rclone"])
+@pytest.fixture(params=["moto", pytest.param("rclone", marks=pytest.mark.slow)])
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> S3Server:
     """A server of each kind, named in the environment as a run would find it; scratch space is a folder of the test."""
     return entered(request.getfixturevalue(request.param), monkeypatch, tmp_path)
@@ -381,18 +382,10 @@ def test_encryption_is_asked_for_when_it_is_set(
     ],
 )
 def test_what_goes_wrong_is_told_in_a_sentence(
-    rclone: S3Server,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    changes: dict[str, str],
-    url: str,
-    told: tuple[int, str],
+    rclone: S3Server, capsys: pytest.CaptureFixture[str], changes: dict[str, str], url: str, told: tuple[int, str]
 ) -> None:
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which remembers credentials
-    for name, value in (rclone.environment | {scratch.VARIABLE: str(tmp_path)} | changes).items():
-        monkeypatch.setenv(name, value)
-    code = main(["run", "--as-of", "2020-04-30", "--store", url, "--events", str(bundled()[0])])
+    with patch.object(boto3, "DEFAULT_SESSION", None), patch.dict(os.environ, rclone.environment | changes):
+        code = main(["run", "--as-of", "2020-04-30", "--store", url, "--events", str(bundled()[0])])
     sentence = capsys.readouterr().err
     assert code == told[0], sentence
     assert told[1] in sentence.splitlines()[-1]

@@ -39,7 +39,7 @@ def moto() -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["moto", "rclone"])
+@pytest.fixture(params=["moto", pytest.param("rclone", marks=pytest.mark.slow)])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S3Server]:
     if request.param == "moto":
         yield request.getfixturevalue("moto")
