@@ -143,14 +143,14 @@ def test_missing_events(tmp_path: Path, store: Path, command: str) -> None:
         "run": ("--as-of", AS_OF, "--store", store),
         "features": ("--as-of", AS_OF, "--out", tmp_path / "clients.parquet"),
     }
-    ended = process(command, "--events", tmp_path / "nowhere.csv", *rest[command])
+    ended = segmentation(command, "--events", tmp_path / "nowhere.csv", *rest[command])
     assert ended.exit_code == 3
     assert "nowhere.csv" in ended.sentence
     assert not (tmp_path / "clients.parquet").exists()
 
 
 def test_as_of_before_all_events(small_shop: Path, store: Path) -> None:
-    ended = segmentation("run", "--events", small_shop, "--as-of", "2001-01-31", "--store", store)
+    ended = process("run", "--events", small_shop, "--as-of", "2001-01-31", "--store", store)
     assert ended.exit_code == 3
     assert ended.sentence.endswith(".")
 
@@ -246,9 +246,8 @@ def test_a_disk_full_of_events(tmp_path: Path, small_shop: Path) -> None:
 # Runs that are cut off
 
 
-@pytest.mark.parametrize(
-    "step", ["Reading", "Building the client table", pytest.param("Publishing", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("step", ["Reading", "Building the client table", "Publishing"])
 def test_a_run_that_is_told_to_stop(tmp_path: Path, served: Path, sample_events: Path, step: str) -> None:
     store = Path(shutil.copytree(served, tmp_path / "store"))
     before = published(store)

@@ -558,6 +558,7 @@ def test_a_new_file_leaves_what_was_there_as_it_is(tmp_path: Path) -> None:
     assert sum(tables[0]["count_products_7m"].to_pylist()) == 20
 
 
+@pytest.mark.slow
 def test_ranges_of_users_make_the_table_that_is_made_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ingest(bundled(), tmp_path / "out")
     at_once = client_table(tmp_path / "out", AS_OF)

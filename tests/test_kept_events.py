@@ -238,6 +238,7 @@ def test_new_objects_are_all_that_a_local_store_fetches(s3: S3Server, days: Days
     assert not (tmp_path / "store" / "ingested" / "raw").exists()
 
 
+@pytest.mark.slow
 def test_the_most_that_is_kept_is_reused(days: Days, alone: Alone, tmp_path: Path) -> None:
     told, store = Told(), str(tmp_path / "store")
     for files in (days.before[:3], days.before[3:5], [*days.before[:2], days.today]):
@@ -248,7 +249,8 @@ def test_the_most_that_is_kept_is_reused(days: Days, alone: Alone, tmp_path: Pat
 
 
 @pytest.mark.s3
-@pytest.mark.parametrize("kind", ["folder", pytest.param("s3", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["folder", "s3"])
 def test_a_file_that_is_gone_or_replaced_has_all_ingested_anew(
     s3: S3Server, days: Days, alone: Alone, tmp_path: Path, kind: str
 ) -> None:
@@ -273,7 +275,11 @@ def test_a_file_that_is_gone_or_replaced_has_all_ingested_anew(
     assert told.lines == []
 
 
-MOMENTS = [("Reading", False), ("Dropping duplicates", False), ("Dropping duplicates", True), ("Keeping", False)]
+MOMENTS = [
+    *(pytest.param(moment, marks=pytest.mark.slow) for moment in (("Reading", False), ("Dropping duplicates", False))),
+    ("Dropping duplicates", True),
+    pytest.param(("Keeping", False), marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -372,6 +378,7 @@ def test_what_else_lies_under_a_key_is_left_there(server: S3Server, days: Days, 
     assert len(lineage.event_files(tmp_path / "back")) == 3 * len(days.before)
 
 
+@pytest.mark.slow
 @pytest.mark.s3
 @pytest.mark.parametrize("harm", ["expired", "replaced"])
 def test_an_object_that_can_no_longer_be_copied_is_uploaded(

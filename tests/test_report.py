@@ -327,7 +327,7 @@ def test_the_table_fits_eighty_columns(language: str) -> None:
 
 def test_days_without_any_events_before_the_first_are_said_and_are_no_quiet_days(facts: Facts) -> None:
     assert "There are events only from" not in summary(facts, "en")
-    later = {day: count + 1 for day, count in facts.metrics["events"]["by_day"].items() if day >= "2020-01-05"}
+    later = {str(date(2020, 1, 5) + timedelta(days)): 100 + days for days in range(117)}
     events = {**facts.metrics["events"], "by_day": later, "suspected_gaps": []}
     young = replace(facts, metrics={**facts.metrics, "events": events})
     assert "There are events only from 5 January 2020 on, so that these 7 months are not full." in summary(young, "en")

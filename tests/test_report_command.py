@@ -30,11 +30,12 @@ def test_the_page_made_anew_is_the_one_published(small_store: Path, tmp_path: Pa
     assert (tmp_path / "sub" / "r.html").read_bytes() == published(small_store)
 
 
-def test_it_goes_to_standard_output_and_may_be_of_a_snapshot_no_longer_served(small_store: Path) -> None:
+def test_it_goes_to_standard_output_and_may_be_of_a_snapshot_no_longer_served(
+    small_store: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
     (before,) = set((small_store / "snapshots").glob("2*")) - {folder_of(small_store)}
-    command = [sys.executable, "-m", "segmentation", "report", before.name, "--store", str(small_store)]
-    said = subprocess.run(command, check=True, capture_output=True).stdout
-    assert said == (before / "report" / "index.html").read_bytes()
+    assert main(["report", before.name, "--store", str(small_store)]) == 0
+    assert capfdbinary.readouterr().out == (before / "report" / "index.html").read_bytes()
 
 
 def test_a_snapshot_of_an_earlier_version_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,6 +71,7 @@ def test_each_picture_becomes_a_file(small_store: Path, tmp_path: Path) -> None:
     assert len(set(files.values())) == len(PICTURES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["none", "broken"])
 def test_a_browser_that_does_not_start_is_named(small_store: Path, tmp_path: Path, program: str) -> None:
     (tmp_path / "broken").write_text("#!/bin/sh\nexit 1\n")

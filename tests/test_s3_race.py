@@ -219,6 +219,7 @@ def test_a_run_killed_once_its_switch_is_done_has_published(
     assert check(runs.direct).id == alone
 
 
+@pytest.mark.slow
 def test_pruning_spares_a_snapshot_that_is_served_again_meanwhile(runs: Runs, proxy: FaultyProxy) -> None:
     ids = [publish(contents(client(number, "owl")), runs.direct, NOW + timedelta(number)) for number in range(3)]
     hold = Hold()

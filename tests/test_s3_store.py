@@ -316,6 +316,7 @@ def test_a_run_with_the_same_result_does_not_disturb(
     assert check(store).created_at == LATER.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_prune_has_published(
     conditional: S3Server,
     small_shop: Path,

@@ -291,9 +291,9 @@ HALF_A_BODY = b"POST /segments HTTP/1.1\r\nHost: localhost\r\nContent-Type: appl
 @pytest.mark.parametrize(
     "sent",
     [
-        b"",
+        pytest.param(b"", marks=pytest.mark.slow),
         b"GET /segment/7 HTTP/1.1\r\nHost: loc",
-        HALF_A_BODY % b"Content-Length: 100",
+        pytest.param(HALF_A_BODY % b"Content-Length: 100", marks=pytest.mark.slow),
         HALF_A_BODY.replace(b"{", b"5\r\n{") % b"Transfer-Encoding: chunked",
     ],
 )
@@ -333,6 +333,7 @@ def test_callers_who_do_not_read_their_files_leave_threads_to_others_and_are_lef
         assert service.get("/personas/fox/clients?format=csv")[0] == 200
 
 
+@pytest.mark.slow
 def test_a_file_that_is_being_sent_is_sent_to_its_end_after_the_stop_has_begun(tmp_path: Path) -> None:
     publish_many(tmp_path / "store")
     with (

@@ -137,6 +137,7 @@ def test_it_serves_and_swaps_without_being_asked(server: S3Server, prefix: str, 
     assert {line["level"] for line in service.logged()} == {"info"}
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_fetched_once_by_two_services_and_their_workers(
     moto: S3Server, prefix: str, tmp_path: Path
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_snapshot_is_fetched_once_by_two_services_and_their_workers(
     assert sorted(name for name in fetched if name) == sorted((MANIFEST_NAME, *USED))
 
 
+@pytest.mark.slow
 def test_snapshots_to_compare_with_come_through_the_cache_which_keeps_two(
     server: S3Server, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
