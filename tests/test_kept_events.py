@@ -179,6 +179,7 @@ def land(server: S3Server, tmp_path: Path, *files: Path) -> str:
     return server.url(f"{tmp_path.name}/raw")
 
 
+@pytest.mark.slow
 def test_a_new_local_file_is_all_that_is_ingested(days: Days, at_once: dict[str, bytes], tmp_path: Path) -> None:
     told, store = Told(), str(tmp_path)
     snapshot(store, days.before, told)
@@ -275,13 +276,10 @@ def test_a_file_that_is_gone_or_replaced_has_all_ingested_anew(
     assert told.lines == []
 
 
-MOMENTS = [
-    *(pytest.param(moment, marks=pytest.mark.slow) for moment in (("Reading", False), ("Dropping duplicates", False))),
-    ("Dropping duplicates", True),
-    pytest.param(("Keeping", False), marks=pytest.mark.slow),
-]
+MOMENTS = [("Reading", False), ("Dropping duplicates", False), ("Dropping duplicates", True), ("Keeping", False)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_run_never_leaves_a_folder_that_holds_more_than_it_says(
     days: Days, alone: Alone, store: Path, tmp_path: Path, moment: tuple[str, bool]
@@ -295,6 +293,7 @@ def test_a_killed_run_never_leaves_a_folder_that_holds_more_than_it_says(
         assert clients(str(store), files, tmp_path) == alone(files)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_stopped(days: Days, alone: Alone, store: Path, tmp_path: Path) -> None:
     files, told = [*days.before, days.today], Told()
     killed = FORKS.Process(target=ingest_killed, args=(str(store), files, ("Dropping duplicates", True)))
