@@ -10,6 +10,7 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashe
 PYTEST := $(BIN)/python -m pytest
 # Each of as many tests at once as there are processors gets one thread of the libraries underneath.
 SIDE_BY_SIDE := PYTHONDONTWRITEBYTECODE= MENAGERIE_THREADS=1 OMP_NUM_THREADS=1 $(PYTEST) --numprocesses logical
+SERIAL := alone or docker
 REST := alone or browser or checkers or data or docker or slow or spark
 RUN_STAMP := $(VENV)/.ready
 DEV_STAMP := $(VENV)/.ready-dev
@@ -33,13 +34,13 @@ test: $(DEV_STAMP) ## Run the tests that need nothing but .venv, in three minute
 	$(SIDE_BY_SIDE) -m "not ($(REST))"
 
 test-rest: $(DEV_STAMP) ## Run the other tests: slow, or in need of Chromium, Docker, Java, checkers or real events
-	$(SIDE_BY_SIDE) -m "($(REST)) and not alone"
-	$(PYTEST) -m alone
+	$(SIDE_BY_SIDE) -m "($(REST)) and not ($(SERIAL))"
+	$(PYTEST) -m "$(SERIAL)"
 
 test-all: test test-rest ## Run all tests
 
-test-changed: $(DEV_STAMP) ## Run the tests that the code changed since the last time concerns, of those of `make test`
-	$(PYTEST) --testmon -m "not ($(REST))"
+test-changed: $(DEV_STAMP) ## Run those tests of `make test` that what changed since the last time concerns
+	$(PYTEST) --testmon --testmon-forceselect -m "not ($(REST))"
 
 check: $(DEV_STAMP) ## Format and lint checks, layers, strict types, dead code
 	$(BIN)/ruff format --check .
