@@ -7,6 +7,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --custom-compile-command "make lock" -q
+PYTEST := $(BIN)/python -m pytest
+# Each of as many tests at once as there are processors gets one thread of the libraries underneath.
+SIDE_BY_SIDE := PYTHONDONTWRITEBYTECODE= MENAGERIE_THREADS=1 OMP_NUM_THREADS=1 $(PYTEST) --numprocesses logical
+SERIAL := alone or docker
+REST := alone or browser or checkers or data or docker or slow or spark
 RUN_STAMP := $(VENV)/.ready
 DEV_STAMP := $(VENV)/.ready-dev
 SPARK_STAMP := $(VENV)/.ready-spark
@@ -14,7 +19,7 @@ INFRA := .venv-infra
 INFRA_STAMP := $(INFRA)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run messages test check spark infra check-infra format bench screenshots lock clean
+.PHONY: help setup run messages test test-rest test-all test-changed check spark infra check-infra format bench screenshots lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,8 +30,17 @@ run: $(STORE)/snapshots/CURRENT ## Segment the bundled sample and serve it on PO
 	@$(BIN)/python -m segmentation personas --store $(STORE) --url http://127.0.0.1:$(PORT)
 	@exec $(BIN)/python -m service --store $(STORE) --port $(PORT)
 
-test: $(DEV_STAMP) ## Run the tests
-	$(BIN)/python -m pytest
+test: $(DEV_STAMP) ## Run the tests that need nothing but .venv, in three minutes on two processors
+	$(SIDE_BY_SIDE) -m "not ($(REST))"
+
+test-rest: $(DEV_STAMP) ## Run the other tests: slow, or in need of Chromium, Docker, Java, checkers or real events
+	$(SIDE_BY_SIDE) -m "($(REST)) and not ($(SERIAL))"
+	$(PYTEST) -m "$(SERIAL)"
+
+test-all: test test-rest ## Run all tests
+
+test-changed: $(DEV_STAMP) ## Run those tests of `make test` that what changed since the last time concerns
+	$(PYTEST) --testmon --testmon-forceselect -m "not ($(REST))"
 
 check: $(DEV_STAMP) ## Format and lint checks, layers, strict types, dead code
 	$(BIN)/ruff format --check .
@@ -75,7 +89,7 @@ lock: $(DEV_STAMP) ## Compile requirements*.txt from pyproject.toml
 	$(LOCK) --group infra -o requirements-infra.txt
 
 clean: ## Remove what the other commands made
-	rm -rf $(VENV) $(INFRA) node_modules $(STORE) build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(INFRA) node_modules $(STORE) build .pytest_cache .testmondata* .mypy_cache .ruff_cache
 
 # The sample's snapshot is made once, and again when the sample changes.
 $(STORE)/snapshots/CURRENT: $(wildcard data/*.csv.gz) | $(RUN_STAMP)

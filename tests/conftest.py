@@ -1,12 +1,42 @@
-"""What the tests in a browser share: one browser, and one service over the bundled sample."""
+"""What all tests share: no skips in CI, Hypothesis without a clock, and stores that are made once for all workers."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Generator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import browser as harness
 import pytest
+from filelock import FileLock
+from hypothesis import settings
 from playwright.sync_api import Browser
 from serving import running
+from shared_data import TOLD_TO_DO_WITHOUT, bundled
+
+from segmentation.ingest.ingest import ingest
+from segmentation.pipeline import Run, run
+from segmentation.store.backends import open_store
+from segmentation.tools.progress import SILENT
+from simulator import Shop, simulate
+
+IN_CI = os.environ.get("CI") == "true"
+NOW = datetime(2020, 5, 1, tzinfo=UTC)
+SMALL_SHOP = Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3)
+
+# A deadline measures the machine, not the code. In CI a failure must come again when it is looked at.
+settings.register_profile("menagerie", deadline=None, derandomize=IN_CI, print_blob=True)
+settings.load_profile("menagerie")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail what would be skipped where CI=true: everything that tests need must be there."""
+    report = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        _, _, reason = report.longrepr if isinstance(report.longrepr, tuple) else ("", 0, str(report.longrepr))
+        if TOLD_TO_DO_WITHOUT not in reason:
+            report.outcome, report.longrepr = "failed", f"CI=true, and yet: {reason}"
+    return report
 
 
 @pytest.fixture
@@ -15,18 +45,60 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.snapshots.comparisons._PATIENCE_S", 60.0)
 
 
-@pytest.fixture(scope="session")
-def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    store = tmp_path_factory.mktemp("sample") / "store"
-    harness.publish_sample(store)
-    return store
+MadeOnce = Callable[[str, Callable[[Path], object]], Path]
 
 
 @pytest.fixture(scope="session")
-def site(sample_store: Path) -> Iterator[str]:
+def made_once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> MadeOnce:
+    """Return how to make a folder that all workers of a session share; nobody may write into it afterwards."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+
+    def folder(name: str, make: Callable[[Path], object]) -> Path:
+        made, done = shared / name, shared / f"{name}.done"
+        with FileLock(shared / f"{name}.lock"):
+            if not done.exists():
+                make(made)
+                done.touch()
+        return made
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_store(made_once: MadeOnce) -> Path:
+    """A store with the sample's snapshot, and the one of two months before."""
+    return made_once("sample", harness.publish_sample)
+
+
+@pytest.fixture(scope="session")
+def sample_events(made_once: MadeOnce) -> Path:
+    """The sample's ingested events."""
+    return made_once("events", lambda folder: ingest(bundled(), folder))
+
+
+@pytest.fixture(scope="session")
+def small_shop(made_once: MadeOnce) -> Path:
+    """A folder with the raw files of 400 clients."""
+    return made_once("shop", lambda folder: simulate(SMALL_SHOP, folder, SILENT))
+
+
+@pytest.fixture(scope="session")
+def small_store(made_once: MadeOnce, small_shop: Path) -> Path:
+    """A store with the small shop's ingested events, its snapshot, and the one of two months before."""
+
+    def publish(store: Path) -> None:
+        for as_of in (harness.BEFORE, harness.AS_OF):
+            run(Run([small_shop], as_of, open_store(str(store))), SILENT, NOW)
+
+    return made_once("store", publish)
+
+
+@pytest.fixture(scope="session")
+def site(sample_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give the address of a service without keys."""
     harness.chromium()
-    with running(sample_store, sample_store.parent / "log") as service:
+    with running(sample_store, tmp_path_factory.mktemp("site") / "log") as service:
         yield f"http://127.0.0.1:{service.port}"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import shared_data
+import pytest
 
 CHECKOUT = Path(__file__).parent.parent
 OURS = f"menagerie-test-{uuid4().hex[:8]}"
@@ -48,11 +48,11 @@ def output(*arguments: str, environment: Mapping[str, str] | None = None) -> str
 def need_engine() -> None:
     """Skip the test where there is no engine, or where its own command, build or compose is missing."""
     if shutil.which("docker") is None:
-        shared_data.missing("docker is not installed")
+        pytest.skip("docker is not installed")
     for command in (("version",), ("buildx", "version"), ("compose", "version")):
         done = docker(*command, timeout_s=30)
         if done.returncode != 0:
-            shared_data.missing(f"`docker {' '.join(command)}` fails: {done.stderr.strip()}")
+            pytest.skip(f"`docker {' '.join(command)}` fails: {done.stderr.strip()}")
 
 
 @cache

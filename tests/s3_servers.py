@@ -1,14 +1,16 @@
 """Real S3-compatible servers over HTTP: moto's honours conditional puts, rclone's keeps real files."""
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
@@ -20,6 +22,8 @@ from moto.server import ThreadedMotoServer
 
 from segmentation.tools.scratch import VARIABLE
 
+PORTS = range(20_000, 32_000)
+"""Below those that Linux and macOS hand out by themselves."""
 REGION = "eu-west-3"
 KEY, SECRET = "menagerie", "a-secret-of-the-tests"
 
@@ -37,18 +41,24 @@ class S3Server:
 
     @property
     def client(self) -> Any:
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id=KEY,
-            aws_secret_access_key=SECRET,
-            config=Config(s3={"addressing_style": "path"}),
-        )
+        return client_of(self.endpoint)
 
     def keys(self, prefix: str = "") -> list[str]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+
+
+@cache
+def client_of(endpoint: str) -> Any:
+    """Return a client of our own; making one takes longer than most requests."""
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id=KEY,
+        aws_secret_access_key=SECRET,
+        config=Config(s3={"addressing_style": "path"}),
+    )
 
 
 def environment(endpoint: str) -> dict[str, str]:
@@ -107,9 +117,11 @@ def rclone_server(folder: Path) -> Iterator[S3Server]:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """Return a port that nobody listens at, and that the system gives to no connection of another test meanwhile."""
+    while True:
+        port = random.choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def _with_bucket(endpoint: str) -> S3Server:

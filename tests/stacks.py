@@ -8,12 +8,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 import boto3
-from cfnlint.decode.cfn_yaml import loads  # type: ignore[import-untyped]
 from moto.server import ThreadedMotoServer
 from s3_servers import KEY, REGION, SECRET
 
@@ -91,9 +92,15 @@ class Deployed:
         return [statement for document in documents for statement in document["Statement"]]
 
 
+@cache
+def _as_json() -> str:
+    loads = import_module("cfnlint.decode.cfn_yaml").loads  # not above, because importing it takes seconds
+    return json.dumps(loads(TEMPLATE.read_text()))
+
+
 def template() -> dict[str, Any]:
     """Return the template in CloudFormation's JSON form."""
-    found: dict[str, Any] = json.loads(json.dumps(loads(TEMPLATE.read_text())))
+    found: dict[str, Any] = json.loads(_as_json())
     return found
 
 

@@ -3,19 +3,13 @@
 import base64
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
 from known_keys import known_key
 from marshmallow import RAISE, Schema
-from shared_data import bundled
 
-from segmentation.pipeline import Run, run
-from segmentation.store.backends import open_store
-from segmentation.tools.progress import SILENT
 from service.answers.answer_schemas import Problem, Segment
 from service.answers.documented import OPERATION
 from service.answers.sent_features import EXAMPLE
@@ -46,14 +40,6 @@ ELSEWHERE = frozenset(
     {"comparing", "damaged-snapshot", "early-cursor", "no-previous-snapshot", "store-unreachable", "too-many-exports"}
 )
 """Problems that tests of their own provoke, with stores that are made for them."""
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sample")
-    for as_of in (date(2020, 2, 29), date(2020, 4, 30)):
-        run(Run(bundled(), as_of, open_store(str(folder))), SILENT, datetime.now(UTC))
-    return folder
 
 
 def application(store: Path, **settings: Any) -> FlaskClient:
@@ -89,8 +75,8 @@ def json_schemas(http: FlaskClient) -> set[type[Schema]]:
     return {operation.answer for operation in operations if operation and operation.answer}
 
 
-def test_every_answer_holds_what_the_contract_says(store: Path) -> None:
-    http = application(store)
+def test_every_answer_holds_what_the_contract_says(small_store: Path) -> None:
+    http = application(small_store)
     seen: dict[type[Schema], set[str]] = {}
     for schema, answer in answers(http):
         schema(unknown=RAISE).load(answer)
@@ -99,8 +85,8 @@ def test_every_answer_holds_what_the_contract_says(store: Path) -> None:
     assert {schema: set(schema().fields) for schema in seen} == seen  # nothing is promised that never comes
 
 
-def test_included_members_come_when_they_are_asked_for(store: Path) -> None:
-    http = application(store)
+def test_included_members_come_when_they_are_asked_for(small_store: Path) -> None:
+    http = application(small_store)
     (user_id, *_) = user_ids(http)
     plain: Any = http.get(f"/segment/{user_id}")
     for include, more in (("features", {"features"}), ("reasons", {"reasons", "better"})):
@@ -133,9 +119,9 @@ def kinds(error: type[ProblemError]) -> set[str]:
     return {error.kind}.union(*(kinds(each) for each in error.__subclasses__())) - {""}
 
 
-def test_a_problem_of_every_kind_holds_what_the_contract_says(store: Path, tmp_path: Path) -> None:
+def test_a_problem_of_every_kind_holds_what_the_contract_says(small_store: Path, tmp_path: Path) -> None:
     told = set()
-    for answer in problems(store, tmp_path):
+    for answer in problems(small_store, tmp_path):
         assert answer.mimetype == "application/problem+json"
         problem: Any = Problem(unknown=RAISE).load(answer.json)
         assert problem["status"] == answer.status_code

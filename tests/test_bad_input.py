@@ -1,18 +1,25 @@
 """Whatever is wrong is told in a sentence, with the right exit code, and the old snapshot goes on being served."""
 
+import gc
 import gzip
+import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import pytest
-from shared_data import missing
+from shared_data import BUNDLED
+
+from segmentation.commands.cli import main
+from segmentation.tools.progress import SILENT
+from simulator import Shop, simulate
 
 HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
 GOOD = "2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acme,9.99,33,s1"
@@ -28,19 +35,37 @@ class Told(NamedTuple):
     sentence: str
 
 
-def segmentation(*arguments: object, **settings: str) -> Told:
-    """Run the command line and check what holds for every failure: a sentence, and no traceback."""
+def segmentation(*arguments: object) -> Told:
+    """Run the command line in this process and check what holds for every failure: a sentence, and no traceback."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MENAGERIE_")}
+    heard, said = signal.getsignal(signal.SIGTERM), io.StringIO()
+    with patch.dict(os.environ, own, clear=True), redirect_stderr(said), redirect_stdout(io.StringIO()):
+        try:
+            exit_code = main([str(argument) for argument in arguments])
+        except SystemExit as ended:  # as argparse ends
+            exit_code = int(ended.code or 0)
+        finally:
+            signal.signal(signal.SIGTERM, heard)
+    gc.collect()  # which closes what the end of a process would
+    return told(exit_code, said.getvalue())
+
+
+def process(*arguments: object, **settings: str) -> Told:
+    """Do the same in a process of its own."""
     command = [sys.executable, "-m", "segmentation", *map(str, arguments)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MENAGERIE_")}
-    environment |= settings
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-    lines = done.stderr.splitlines()
-    assert "Traceback" not in done.stderr
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment | settings)
+    return told(done.returncode, done.stderr)
+
+
+def told(exit_code: int, stderr: str) -> Told:
+    lines = stderr.splitlines()
+    assert "Traceback" not in stderr
     assert not [line for line in lines if line.lstrip().startswith("File ")]
-    assert done.stderr.count("segmentation: ") <= 1
-    assert "Errno" not in done.stderr
+    assert stderr.count("segmentation: ") <= 1
+    assert "Errno" not in stderr
     assert all(line.isprintable() for line in lines)
-    return Told(done.returncode, lines[-1] if lines else "")
+    return Told(exit_code, lines[-1] if lines else "")
 
 
 def published(store: Path) -> dict[str, bytes]:
@@ -51,20 +76,9 @@ def published(store: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of raw events that can be segmented."""
-    raw = tmp_path_factory.mktemp("shop") / "raw"
-    assert segmentation("simulate", raw, "--clients", 400, "--seed", 1).exit_code == 0
-    return raw
-
-
-@pytest.fixture(scope="module")
-def served(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def served(small_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one snapshot, published and current."""
-    store = tmp_path_factory.mktemp("served") / "store"
-    told = segmentation("run", "--events", shop, "--as-of", AS_OF, "--store", store)
-    assert told.exit_code == 0, told.sentence
-    return store
+    return Path(shutil.copytree(small_store, tmp_path_factory.mktemp("served") / "store"))
 
 
 @pytest.fixture
@@ -109,18 +123,18 @@ BROKEN = [empty, header_only, wrong_header, rubbish, gzip_cut_short, no_events]
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda make: make.__name__)
 def test_events_that_cannot_be_read(tmp_path: Path, store: Path, broken: Callable[[Path], None]) -> None:
     broken(tmp_path)
-    told = segmentation("run", "--events", tmp_path, "--as-of", AS_OF, "--store", store)
-    assert told.exit_code == 3
-    assert told.sentence.endswith(".")
+    ended = segmentation("run", "--events", tmp_path, "--as-of", AS_OF, "--store", store)
+    assert ended.exit_code == 3
+    assert ended.sentence.endswith(".")
     named = [path.name for path in tmp_path.glob("shop.*")] if broken is not header_only else []
-    assert all(name in told.sentence for name in named)
+    assert all(name in ended.sentence for name in named)
 
 
-def test_one_broken_file_among_good_ones(tmp_path: Path, store: Path, shop: Path) -> None:
+def test_one_broken_file_among_good_ones(tmp_path: Path, store: Path, small_shop: Path) -> None:
     gzip_cut_short(tmp_path)
-    told = segmentation("run", "--events", shop, tmp_path / "shop.csv.gz", "--as-of", AS_OF, "--store", store)
-    assert told.exit_code == 3
-    assert "shop.csv.gz" in told.sentence
+    ended = segmentation("run", "--events", small_shop, tmp_path / "shop.csv.gz", "--as-of", AS_OF, "--store", store)
+    assert ended.exit_code == 3
+    assert "shop.csv.gz" in ended.sentence
 
 
 @pytest.mark.parametrize("command", ["run", "features"])
@@ -129,33 +143,33 @@ def test_missing_events(tmp_path: Path, store: Path, command: str) -> None:
         "run": ("--as-of", AS_OF, "--store", store),
         "features": ("--as-of", AS_OF, "--out", tmp_path / "clients.parquet"),
     }
-    told = segmentation(command, "--events", tmp_path / "nowhere.csv", *rest[command])
-    assert told.exit_code == 3
-    assert "nowhere.csv" in told.sentence
+    ended = segmentation(command, "--events", tmp_path / "nowhere.csv", *rest[command])
+    assert ended.exit_code == 3
+    assert "nowhere.csv" in ended.sentence
     assert not (tmp_path / "clients.parquet").exists()
 
 
-def test_as_of_before_all_events(shop: Path, store: Path) -> None:
-    told = segmentation("run", "--events", shop, "--as-of", "2001-01-31", "--store", store)
-    assert told.exit_code == 3
-    assert told.sentence.endswith(".")
+def test_as_of_before_all_events(small_shop: Path, store: Path) -> None:
+    ended = process("run", "--events", small_shop, "--as-of", "2001-01-31", "--store", store)
+    assert ended.exit_code == 3
+    assert ended.sentence.endswith(".")
 
 
 def test_too_few_clients_for_seven_personas(tmp_path: Path, store: Path) -> None:
-    assert segmentation("simulate", tmp_path / "raw", "--clients", 40, "--seed", 1).exit_code == 0
-    told = segmentation("run", "--events", tmp_path / "raw", "--as-of", AS_OF, "--store", store)
-    assert told.exit_code == 4
-    assert "40" in told.sentence
+    simulate(Shop(40, seed=1, visitors_per_client=0.2, browsing=0.3), tmp_path / "raw", SILENT)
+    ended = segmentation("run", "--events", tmp_path / "raw", "--as-of", AS_OF, "--store", store)
+    assert ended.exit_code == 4
+    assert "40" in ended.sentence
 
 
 # Wrong usage
 
 
 @pytest.mark.parametrize("as_of", ["yesterday", "2020-02-30"])
-def test_as_of_that_is_no_date(shop: Path, store: Path, as_of: str) -> None:
-    told = segmentation("run", "--events", shop, "--as-of", as_of, "--store", store)
-    assert told.exit_code == 2
-    assert "--as-of" in told.sentence
+def test_as_of_that_is_no_date(small_shop: Path, store: Path, as_of: str) -> None:
+    ended = segmentation("run", "--events", small_shop, "--as-of", as_of, "--store", store)
+    assert ended.exit_code == 2
+    assert "--as-of" in ended.sentence
 
 
 @pytest.mark.parametrize(
@@ -164,17 +178,17 @@ def test_as_of_that_is_no_date(shop: Path, store: Path, as_of: str) -> None:
     ids=" ".join,
 )
 def test_wrong_usage(store: Path, arguments: tuple[str, ...]) -> None:
-    told = segmentation(*arguments)
+    ended = process(*arguments)
     assert store
-    assert told.exit_code == 2
-    assert told.sentence
+    assert ended.exit_code == 2
+    assert ended.sentence
 
 
-def test_a_time_zone_that_is_none(shop: Path, store: Path) -> None:
+def test_a_time_zone_that_is_none(small_shop: Path, store: Path) -> None:
     zone = ("--timezone", "Europe/Atlantis")
-    told = segmentation("run", "--events", shop, "--as-of", AS_OF, "--store", store, *zone)
-    assert told.exit_code == 2
-    assert "Europe/Atlantis" in told.sentence
+    ended = segmentation("run", "--events", small_shop, "--as-of", AS_OF, "--store", store, *zone)
+    assert ended.exit_code == 2
+    assert "Europe/Atlantis" in ended.sentence
 
 
 # Stores that cannot be written
@@ -187,107 +201,95 @@ def small_disk(folder: Path, content: Path, room: int) -> Iterator[Path]:
     size = sum(-(-path.stat().st_size // PAGE) * PAGE for path in content.rglob("*") if path.is_file()) + room
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
     if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        missing("a small disk cannot be mounted by this user")
+        pytest.skip("a small disk cannot be mounted by this user")
     try:
         yield Path(shutil.copytree(content, folder / "store"))
     finally:
         subprocess.run(["umount", folder], check=True)
 
 
-def test_a_full_disk(tmp_path: Path, served: Path, shop: Path) -> None:
+def test_a_full_disk(tmp_path: Path, served: Path, small_shop: Path) -> None:
     with small_disk(tmp_path / "disk", served, room=4 * PAGE) as store:
         before = published(store)
-        told = segmentation("run", "--events", shop, "--as-of", "2020-04-29", "--store", store)
-        assert told.exit_code == 1
-        assert told.sentence.endswith(".")
+        ended = process("run", "--events", small_shop, "--as-of", "2020-04-29", "--store", store)
+        assert ended.exit_code == 1
+        assert ended.sentence.endswith(".")
         assert published(store) == before
 
 
-def test_a_read_only_store(tmp_path: Path, served: Path, shop: Path) -> None:
+def test_a_read_only_store(tmp_path: Path, served: Path, small_shop: Path) -> None:
     with small_disk(tmp_path / "disk", served, room=1000 * PAGE) as store:
         subprocess.run(["mount", "-o", "remount,ro", tmp_path / "disk"], check=True)
         before = published(store)
-        told = segmentation("run", "--events", shop, "--as-of", "2020-04-29", "--store", store)
-        assert told.exit_code == 1
-        assert told.sentence.endswith(".")
+        ended = segmentation("run", "--events", small_shop, "--as-of", "2020-04-29", "--store", store)
+        assert ended.exit_code == 1
+        assert ended.sentence.endswith(".")
         assert published(store) == before
 
 
-def test_a_store_below_a_file(tmp_path: Path, shop: Path) -> None:
+def test_a_store_below_a_file(tmp_path: Path, small_shop: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    told = segmentation("run", "--events", shop, "--as-of", AS_OF, "--store", tmp_path / "file" / "store")
-    assert told.exit_code in (1, 3)
-    assert told.sentence.endswith(".")
+    ended = segmentation("run", "--events", small_shop, "--as-of", AS_OF, "--store", tmp_path / "file" / "store")
+    assert ended.exit_code in (1, 3)
+    assert ended.sentence.endswith(".")
     assert (tmp_path / "file").read_text() == "not a folder"
 
 
-def test_a_disk_full_of_events(tmp_path: Path, shop: Path) -> None:
+def test_a_disk_full_of_events(tmp_path: Path, small_shop: Path) -> None:
     (tmp_path / "nothing").mkdir()
     with small_disk(tmp_path / "disk", tmp_path / "nothing", room=10 * PAGE) as folder:
-        told = segmentation("ingest", "--events", shop, "--out", folder / "out")
-        assert told.exit_code == 1
-        assert told.sentence.endswith(".")
+        ended = segmentation("ingest", "--events", small_shop, "--out", folder / "out")
+        assert ended.exit_code == 1
+        assert ended.sentence.endswith(".")
 
 
 # Runs that are cut off
 
 
-@pytest.fixture(scope="module")
-def large_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Raw events that take each step a while."""
-    raw = tmp_path_factory.mktemp("large") / "raw"
-    assert segmentation("simulate", raw, "--clients", 2500, "--seed", 1).exit_code == 0
-    return raw
-
-
-@pytest.fixture(scope="module")
-def large_events(large_shop: Path) -> Path:
-    out = large_shop.parent / "events"
-    assert segmentation("ingest", "--events", large_shop, "--out", out).exit_code == 0
-    return out
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["Reading", "Building the client table", "Publishing"])
-def test_a_run_that_is_told_to_stop(tmp_path: Path, served: Path, large_shop: Path, step: str) -> None:
+def test_a_run_that_is_told_to_stop(tmp_path: Path, served: Path, sample_events: Path, step: str) -> None:
     store = Path(shutil.copytree(served, tmp_path / "store"))
     before = published(store)
-    run = ["run", "--events", str(large_shop), "--as-of", AS_OF, "--store", str(store)]
-    with subprocess.Popen([sys.executable, "-m", "segmentation", *run], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
+    events = BUNDLED if step == "Reading" else sample_events
+    run = ["run", "--events", str(events), "--as-of", AS_OF, "--store", str(store)]
+    with subprocess.Popen([sys.executable, "-m", "segmentation", *run], stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        for line in running.stderr:
             if line.startswith(step):
                 break
-        process.terminate()
-        told = process.stderr.read()
-    assert process.returncode == 128 + signal.SIGTERM
-    assert told.splitlines()[-1] == "segmentation: Stopped."
+        running.terminate()
+        said = running.stderr.read()
+    assert running.returncode == 128 + signal.SIGTERM
+    assert said.splitlines()[-1] == "segmentation: Stopped."
     assert published(store) == before
     assert not list(store.rglob("scratch"))
     assert segmentation("snapshots", "verify", "--store", store).exit_code == 0
 
 
-def test_no_room_for_what_does_not_fit_into_memory(tmp_path: Path, large_events: Path) -> None:
+@pytest.mark.slow
+def test_no_room_for_what_does_not_fit_into_memory(tmp_path: Path, sample_events: Path) -> None:
     (tmp_path / "nothing").mkdir()
-    told = set()
+    ended = set()
     with small_disk(tmp_path / "disk", tmp_path / "nothing", room=500 * PAGE) as folder:
-        features = ("features", "--events", large_events, "--as-of", AS_OF, "--out", folder / "clients.parquet")
+        features = ("features", "--events", sample_events, "--as-of", AS_OF, "--out", folder / "clients.parquet")
         for limit in ("20MB", "18MB", "16MB"):
             settings = {"MENAGERIE_MEMORY_LIMIT": limit, "MENAGERIE_THREADS": "1"}
-            told.add(segmentation(*features, **settings))
+            ended.add(process(*features, **settings))
             assert not list(folder.rglob("*"))
-    assert {code for code, _ in told} == {1}
-    assert f"segmentation: Building the client table stopped: {NO_ROOM}" in {sentence for _, sentence in told}
+    assert {code for code, _ in ended} == {1}
+    assert f"segmentation: Building the client table stopped: {NO_ROOM}" in {sentence for _, sentence in ended}
 
 
 @pytest.mark.parametrize("kind", ["events", "rollup/visits"])
-def test_a_damaged_month_among_good_ones(tmp_path: Path, large_events: Path, kind: str) -> None:
-    events = Path(shutil.copytree(large_events, tmp_path / "events"))
+def test_a_damaged_month_among_good_ones(tmp_path: Path, sample_events: Path, kind: str) -> None:
+    events = Path(shutil.copytree(sample_events, tmp_path / "events"))
     if kind == "events":
         shutil.rmtree(events / "rollup")
     (month,) = (events / kind / "month=2020-01").iterdir()
     with month.open("r+b") as file:
         file.seek(4)  # where the first page begins
         file.write(bytes(2000))
-    told = segmentation("features", "--events", events, "--as-of", AS_OF, "--out", tmp_path / "clients.parquet")
-    assert told == (3, "segmentation: The events of 2020-01 are damaged; ingest into a new folder.")
+    ended = segmentation("features", "--events", events, "--as-of", AS_OF, "--out", tmp_path / "clients.parquet")
+    assert ended == (3, "segmentation: The events of 2020-01 are damaged; ingest into a new folder.")
     assert not (tmp_path / "clients.parquet").exists()

@@ -9,6 +9,8 @@ from known_keys import known_key
 from playwright.sync_api import Browser, expect
 from serving import running
 
+pytestmark = pytest.mark.browser
+
 MARKETER, MARKETER_LINE = known_key("marketer", ["lookup", "export"])
 READER, READER_LINE = known_key("reader", ["lookup"])
 

@@ -6,6 +6,8 @@ import pytest
 from browser import CLIENT, Look, Visit, visit
 from playwright.sync_api import Browser, expect
 
+pytestmark = pytest.mark.browser
+
 ANSWERED_WITHIN_MS = 100
 TRIES = 9
 MOST_TABS = 40
@@ -46,6 +48,7 @@ def test_it_works_by_keyboard_alone(browser: Browser, site: str) -> None:
         expect(seen.page.locator("main")).not_to_contain_text("479.04")
 
 
+@pytest.mark.alone
 def test_the_answer_is_there_at_once(browser: Browser, site: str) -> None:
     took_ms = []
     with visit(browser, site, timed=True) as seen:

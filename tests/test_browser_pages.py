@@ -4,6 +4,8 @@ import pytest
 from browser import LOOKS, PAGES, Look, visit
 from playwright.sync_api import Browser
 
+pytestmark = pytest.mark.browser
+
 FIRST_PAGE_KB = 300
 REPORT_KB = 6_000
 

@@ -15,6 +15,8 @@ import containers
 import pytest
 from containers import AS_OF, output
 
+pytestmark = pytest.mark.docker
+
 FIRST_ANSWER_WITHIN_S = 180
 SWAPPED_WITHIN_S = 10
 ANY_PORT = {"MENAGERIE_PORT": "0", "MENAGERIE_S3_PORT": "0"}

@@ -15,7 +15,6 @@ from flask.testing import FlaskClient
 from known_keys import known_key
 from openapi_spec_validator import validate
 from serving import ENVIRONMENT, Running, running
-from shared_data import missing
 from snapshots import publish_small
 
 from service.app import create_app
@@ -60,6 +59,7 @@ def http(tmp_path: Path) -> FlaskClient:
     return create_app(Provider(tmp_path, log), Settings(), log).test_client()
 
 
+@pytest.mark.slow
 def test_every_route_keeps_the_contract(service: Running, http: FlaskClient, tmp_path: Path) -> None:
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
@@ -132,10 +132,11 @@ def test_the_page_asks_for_nothing_but_files_of_ours(http: FlaskClient) -> None:
     assert http.get("/docs/index.html").status_code == 404
 
 
+@pytest.mark.browser
 def test_the_page_works_without_another_site(service: Running) -> None:
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
-        missing("there is no chromium")
+        pytest.skip("there is no chromium")
     url = f"http://127.0.0.1:{service.port}/docs"
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=10000", "--enable-logging=stderr"]
     offline = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"

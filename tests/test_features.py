@@ -463,10 +463,12 @@ def compare(files: list[Path], out: Path, *asked: tuple[date, str]) -> None:
         assert oracle.differences(oracle.clients(events, as_of, timezone), found) == []
 
 
+@pytest.mark.slow
 def test_the_bundled_sample_is_as_the_oracle_says(tmp_path: Path) -> None:
     compare(bundled(), tmp_path / "out", (AS_OF, "UTC"), (date(2020, 3, 30), "Europe/Paris"))
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "asked"),
     [
@@ -503,7 +505,7 @@ raw_events = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(events=raw_events, timezone=st.sampled_from(["UTC", "Europe/Paris", "Asia/Kathmandu"]))
 def test_any_table_is_as_the_oracle_says(events: list[Raw], timezone: str) -> None:
     sold = event("2019-11-11 11:11:11", user_id=99)  # so that there always is a client
@@ -557,6 +559,7 @@ def test_a_new_file_leaves_what_was_there_as_it_is(tmp_path: Path) -> None:
     assert sum(tables[0]["count_products_7m"].to_pylist()) == 20
 
 
+@pytest.mark.slow
 def test_ranges_of_users_make_the_table_that_is_made_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ingest(bundled(), tmp_path / "out")
     at_once = client_table(tmp_path / "out", AS_OF)

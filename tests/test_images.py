@@ -13,6 +13,8 @@ from containers import AS_OF, NO_DEBIAN_PROGRAMS, RESTRICTED, built, docker, ins
 
 import segmentation
 
+pytestmark = pytest.mark.docker
+
 BASE = "python:3.13-slim"
 MEGABYTES_OVER_BASE = {"service": 120, "batch": 600}
 HEALTHY_WITHIN_S = 3

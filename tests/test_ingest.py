@@ -4,8 +4,6 @@ import csv
 import gzip
 import json
 import random
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +14,7 @@ import oracle
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from forked import FORKS, KILLED, ingest_mortally
 from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
 
 from segmentation.features.table import client_table
@@ -366,35 +365,7 @@ def test_one_file_after_another_is_all_at_once(tmp_path: Path) -> None:
     assert events(tmp_path / "one by one") == events(tmp_path / "together")
 
 
-KILLED = """
-import os, sys
-from contextlib import contextmanager
-from pathlib import Path
-from segmentation.ingest.ingest import ingest
-
-left = int(sys.argv[2])
-
-def tick(*_):
-    global left
-    left -= 1
-    if left < 0:
-        os._exit(99)
-
-class Mortal:
-    say = tick
-    @contextmanager
-    def step(self, name, total=None):
-        tick()
-        yield self
-        tick()
-    def advance(self, amount=1):
-        tick()
-
-folder = Path(sys.argv[1])
-ingest([folder / "raw"], folder / "out", Mortal())
-"""
-
-
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     for n in range(3):
@@ -402,12 +373,14 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     ingest([tmp_path / "raw"], tmp_path / "clean")
     endings = []
     for life in range(12):  # each life sees one more report than the last before it is killed
-        command = [sys.executable, "-c", KILLED, str(tmp_path), str(life)]
-        endings.append(subprocess.run(command, check=False).returncode)
+        process = FORKS.Process(target=ingest_mortally, args=(tmp_path / "raw", tmp_path / "out", life))
+        process.start()
+        process.join()
+        endings.append(process.exitcode)
         if endings[-1] == 0:
             break
-    assert endings[0] == 99
-    assert endings[-1] in (0, 99)
+    assert endings[0] == KILLED
+    assert endings[-1] in (0, KILLED)
     done = ingest([tmp_path / "raw"], tmp_path / "out")
     assert obeys_the_law(done)
     assert events(tmp_path / "out") == events(tmp_path / "clean")
@@ -539,11 +512,13 @@ def test_the_account_is_written_beside_the_events(tmp_path: Path) -> None:
     assert "shop.csv" in written
 
 
+@pytest.mark.data
 @pytest.mark.parametrize("name", [MULTICATEGORY, COSMETICS, RETAIL])
 def test_real_files_are_accounted_for_as_by_the_oracle(tmp_path: Path, name: str) -> None:
     account_for([shared(name)], tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_the_bundled_sample_is_accounted_for_as_by_the_oracle(tmp_path: Path) -> None:
     account_for(bundled(), tmp_path / "out")
 

@@ -3,14 +3,14 @@
 import gzip
 import hashlib
 import json
-import multiprocessing
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ import pytest
 from fault_plans import Fault, from_the
 from fault_runs import opened
 from faults import faulty_proxy
+from forked import AS_OF, FORKS, NOW, ingest_killed
 from needs import Call, recorded
 from s3_servers import S3Server, entered, environment, moto_server, rclone_server
 
@@ -33,10 +34,6 @@ from segmentation.store.backends import open_store
 from segmentation.tools.errors import BadInputError
 from segmentation.tools.progress import SILENT, Step
 from simulator import Shop, simulate
-
-AS_OF = date(2020, 4, 30)
-NOW = datetime(2020, 5, 1, tzinfo=UTC)
-FORKS = multiprocessing.get_context("forkserver")
 
 
 @dataclass
@@ -54,27 +51,6 @@ class Told:
         self.lines.append(line)
 
 
-@dataclass
-class Killing:
-    """A reporter that kills its process when a step begins, or when the step has done something."""
-
-    at: str
-    once_advanced: bool
-
-    @contextmanager
-    def step(self, name: str, total: float | None = None) -> Iterator["Killing"]:  # noqa: ARG002
-        self.reached = name.startswith(self.at)
-        if self.reached and not self.once_advanced:
-            os.kill(os.getpid(), signal.SIGKILL)
-        yield self
-
-    def advance(self, amount: float = 1) -> None:  # noqa: ARG002
-        if self.reached:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def say(self, line: str) -> None: ...
-
-
 @dataclass(frozen=True)
 class Days:
     """A small shop's raw files until yesterday, the one that came today, and another that might have come instead."""
@@ -88,7 +64,7 @@ class Days:
 def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
     """Today's file has the last month's rows, some delivered before, and late ones of a month that is long over."""
     folder = tmp_path_factory.mktemp("shop")
-    simulate(Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3), folder, SILENT)
+    simulate(Shop(clients=150, seed=3, visitors_per_client=0.2, browsing=0.3), folder, SILENT)
     *months, last = sorted(folder.glob("*.csv.gz"), key=lambda path: datetime.strptime(path.name[:8], "%Y-%b"))  # noqa: DTZ007
     lines = gzip.decompress(last.read_bytes()).splitlines(keepends=True)
     early = gzip.decompress(months[0].read_bytes()).splitlines(keepends=True)
@@ -150,6 +126,20 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Alone:
 
 
 @pytest.fixture(scope="module")
+def kept(days: Days, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that keeps the events of yesterday's files."""
+    folder = tmp_path_factory.mktemp("kept")
+    clients(str(folder / "store"), days.before, folder)
+    return folder / "store"
+
+
+@pytest.fixture
+def store(kept: Path, tmp_path: Path) -> Path:
+    """A copy of that store, of the test's own."""
+    return Path(shutil.copytree(kept, tmp_path / "store"))
+
+
+@pytest.fixture(scope="module")
 def moto() -> Iterator[S3Server]:
     with moto_server() as server:
         yield server
@@ -161,7 +151,7 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["moto", "rclone"])
+@pytest.fixture(params=["moto", pytest.param("rclone", marks=pytest.mark.slow)])
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> S3Server:
     return entered(request.getfixturevalue(request.param), monkeypatch, tmp_path)
 
@@ -171,6 +161,17 @@ def s3(moto: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> S3Ser
     return entered(moto, monkeypatch, tmp_path)
 
 
+@pytest.fixture
+def kept_on_s3(s3: S3Server, days: Days, tmp_path: Path) -> tuple[S3Server, str]:
+    """A store on S3 that keeps the events of yesterday's files, which lie in it: a copy, of the test's own."""
+    if not s3.keys("kept/"):
+        clients(s3.url("kept"), [land(s3, Path("kept"), *days.before)], tmp_path)
+    for key in s3.keys("kept/"):
+        source = {"Bucket": s3.bucket, "Key": key}
+        s3.client.copy_object(Bucket=s3.bucket, Key=f"{tmp_path.name}/{key.partition('/')[2]}", CopySource=source)
+    return s3, s3.url(tmp_path.name)
+
+
 def land(server: S3Server, tmp_path: Path, *files: Path) -> str:
     """Upload raw files; return the URL below which they are."""
     for file in files:
@@ -178,6 +179,7 @@ def land(server: S3Server, tmp_path: Path, *files: Path) -> str:
     return server.url(f"{tmp_path.name}/raw")
 
 
+@pytest.mark.slow
 def test_a_new_local_file_is_all_that_is_ingested(days: Days, at_once: dict[str, bytes], tmp_path: Path) -> None:
     told, store = Told(), str(tmp_path)
     snapshot(store, days.before, told)
@@ -189,11 +191,13 @@ def test_a_new_local_file_is_all_that_is_ingested(days: Days, at_once: dict[str,
     assert len(list((tmp_path / "ingested").glob("*/ingest.json"))) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.s3
 def test_a_new_object_is_all_that_is_fetched(
-    server: S3Server, days: Days, at_once: dict[str, bytes], tmp_path: Path
+    server: S3Server, days: Days, at_once: dict[str, bytes], alone: Alone, tmp_path: Path
 ) -> None:
     store, raw = server.url(tmp_path.name), land(server, tmp_path, *days.before)
-    snapshot(store, [raw])
+    clients(store, [raw], tmp_path)
     old = set(server.keys(f"{tmp_path.name}/events/"))
     land(server, tmp_path, days.today)
     told = Told()
@@ -207,12 +211,12 @@ def test_a_new_object_is_all_that_is_fetched(
     new = set(server.keys(f"{tmp_path.name}/events/")) - old
     assert len(new) == len(old) + 3 * 2
     with recorded() as calls:
-        assert snapshot(store, [raw]) == at_once
+        assert clients(store, [raw], tmp_path) == alone([*days.before, days.today])
     assert not keys(calls, "GetObject", "/raw/")
     assert not keys(calls, "PutObject", "/events/")
     # What is kept is a folder of ingested events like any other.
     folder = next(key for key in new if key.endswith("ingest.json")).rpartition("/")[0]
-    assert snapshot(store, [f"s3://{server.bucket}/{folder}"]) == at_once
+    assert clients(store, [f"s3://{server.bucket}/{folder}"], tmp_path) == alone([*days.before, days.today])
 
 
 def keys(calls: Sequence[Call], operation: str, within: str) -> list[str]:
@@ -220,6 +224,7 @@ def keys(calls: Sequence[Call], operation: str, within: str) -> list[str]:
     return [key.rpartition("/")[2] for key in found if within in key]
 
 
+@pytest.mark.s3
 def test_new_objects_are_all_that_a_local_store_fetches(s3: S3Server, days: Days, alone: Alone, tmp_path: Path) -> None:
     raw, store = land(s3, tmp_path, *days.before), str(tmp_path / "store")
     clients(store, [raw], tmp_path)
@@ -234,6 +239,7 @@ def test_new_objects_are_all_that_a_local_store_fetches(s3: S3Server, days: Days
     assert not (tmp_path / "store" / "ingested" / "raw").exists()
 
 
+@pytest.mark.slow
 def test_the_most_that_is_kept_is_reused(days: Days, alone: Alone, tmp_path: Path) -> None:
     told, store = Told(), str(tmp_path / "store")
     for files in (days.before[:3], days.before[3:5], [*days.before[:2], days.today]):
@@ -243,6 +249,8 @@ def test_the_most_that_is_kept_is_reused(days: Days, alone: Alone, tmp_path: Pat
     assert found == alone(days.before)
 
 
+@pytest.mark.s3
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "s3"])
 def test_a_file_that_is_gone_or_replaced_has_all_ingested_anew(
     s3: S3Server, days: Days, alone: Alone, tmp_path: Path, kind: str
@@ -271,44 +279,39 @@ def test_a_file_that_is_gone_or_replaced_has_all_ingested_anew(
 MOMENTS = [("Reading", False), ("Dropping duplicates", False), ("Dropping duplicates", True), ("Keeping", False)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_killed_run_never_leaves_a_folder_that_holds_more_than_it_says(
-    days: Days, alone: Alone, tmp_path: Path, moment: tuple[str, bool]
+    days: Days, alone: Alone, store: Path, tmp_path: Path, moment: tuple[str, bool]
 ) -> None:
-    store = str(tmp_path / "store")
-    clients(store, days.before, tmp_path)
-    killed = FORKS.Process(target=ingest_killed, args=(store, [*days.before, days.today], moment))
+    killed = FORKS.Process(target=ingest_killed, args=(str(store), [*days.before, days.today], moment))
     killed.start()
     killed.join()
     assert killed.exitcode == -signal.SIGKILL
     for last in (days.instead, days.today):
         files = [*days.before, last]
-        assert clients(store, files, tmp_path) == alone(files)
+        assert clients(str(store), files, tmp_path) == alone(files)
 
 
-def test_a_killed_run_goes_on_where_it_stopped(days: Days, alone: Alone, tmp_path: Path) -> None:
-    store, files, told = str(tmp_path / "store"), [*days.before, days.today], Told()
-    clients(store, days.before, tmp_path)
-    killed = FORKS.Process(target=ingest_killed, args=(store, files, ("Dropping duplicates", True)))
+@pytest.mark.slow
+def test_a_killed_run_goes_on_where_it_stopped(days: Days, alone: Alone, store: Path, tmp_path: Path) -> None:
+    files, told = [*days.before, days.today], Told()
+    killed = FORKS.Process(target=ingest_killed, args=(str(store), files, ("Dropping duplicates", True)))
     killed.start()
     killed.join()
-    assert clients(store, files, tmp_path, told) == alone(files)
+    assert clients(str(store), files, tmp_path, told) == alone(files)
     assert told.lines == [f"Reusing the events of {len(days.before)} files; 1 is new."]
 
 
-def ingest_killed(store: str, files: Sequence[Path], moment: tuple[str, bool]) -> None:
-    with open_store(store).work() as work:
-        prepare([str(file) for file in files], open_store(store), work, Killing(*moment))
-
-
-def test_a_file_that_cannot_be_read_does_not_cost_the_history(days: Days, alone: Alone, tmp_path: Path) -> None:
-    store, told, half = str(tmp_path / "store"), Told(), tmp_path / "today.csv.gz"
-    clients(store, days.before, tmp_path)
+def test_a_file_that_cannot_be_read_does_not_cost_the_history(
+    days: Days, alone: Alone, store: Path, tmp_path: Path
+) -> None:
+    told, half = Told(), tmp_path / "today.csv.gz"
     half.write_bytes(days.today.read_bytes()[:-4000])
     with pytest.raises(BadInputError, match="cannot be read"):
-        clients(store, [*days.before, half], tmp_path)
+        clients(str(store), [*days.before, half], tmp_path)
     files = [*days.before, days.today]
-    assert clients(store, files, tmp_path, told) == alone(files)
+    assert clients(str(store), files, tmp_path, told) == alone(files)
     assert told.lines == [f"Reusing the events of {len(days.before)} files; 1 is new."]
 
 
@@ -329,33 +332,32 @@ DAMAGE: list[Damage] = [
 @pytest.mark.parametrize("damage", DAMAGE)
 @pytest.mark.parametrize("with_a_new_file", [False, True])
 def test_kept_events_that_are_damaged_are_made_anew(
-    days: Days, alone: Alone, tmp_path: Path, damage: Damage, with_a_new_file: bool
+    days: Days, alone: Alone, store: Path, damage: Damage, with_a_new_file: bool
 ) -> None:
-    harm, name = damage
-    store, told = tmp_path / "store", Told()
-    clients(str(store), days.before, tmp_path)
+    (harm, name), told = damage, Told()
     (path,) = store.glob(f"ingested/*/{name}")
     harm(path)
     files = [*days.before, *[days.today][:with_a_new_file]]
-    assert clients(str(store), files, tmp_path, told) == alone(files)
+    assert clients(str(store), files, store.parent, told) == alone(files)
     assert told.lines == []
 
 
 PARTS = ("/month=2020-01/", "/ingest.json", f"/{lineage.LINEAGE}")
 
 
+@pytest.mark.slow
+@pytest.mark.s3
 @pytest.mark.parametrize("harm", [(part, body) for part in PARTS for body in (None, b"damaged")])
 def test_kept_objects_that_expire_or_are_damaged_are_made_anew(
-    s3: S3Server, days: Days, alone: Alone, tmp_path: Path, harm: tuple[str, bytes | None]
+    kept_on_s3: tuple[S3Server, str], days: Days, alone: Alone, tmp_path: Path, harm: tuple[str, bytes | None]
 ) -> None:
-    store, raw, told = s3.url(tmp_path.name), land(s3, tmp_path, *days.before), Told()
-    clients(store, [raw], tmp_path)
+    (s3, store), told = kept_on_s3, Told()
     (key,) = (key for key in s3.keys(f"{tmp_path.name}/events/") if harm[0] in key and "/rollup/" not in key)
     if harm[1] is None:
         s3.client.delete_object(Bucket=s3.bucket, Key=key)
     else:
         s3.client.put_object(Bucket=s3.bucket, Key=key, Body=harm[1])
-    land(s3, tmp_path, days.today)
+    raw = land(s3, tmp_path, days.today)
     found = clients(store, [raw], tmp_path, told)
     assert found == alone([*days.before, days.today])
     assert told.lines == []
@@ -363,6 +365,7 @@ def test_kept_objects_that_expire_or_are_damaged_are_made_anew(
     assert told.lines == [f"Reusing the events of {len(days.before) + 1} files."]
 
 
+@pytest.mark.s3
 def test_what_else_lies_under_a_key_is_left_there(server: S3Server, days: Days, tmp_path: Path) -> None:
     clients(server.url(tmp_path.name), days.before, tmp_path)
     month = next(key for key in server.keys(f"{tmp_path.name}/events/") if "/month=2020-01/" in key)
@@ -374,13 +377,15 @@ def test_what_else_lies_under_a_key_is_left_there(server: S3Server, days: Days, 
     assert len(lineage.event_files(tmp_path / "back")) == 3 * len(days.before)
 
 
+@pytest.mark.slow
+@pytest.mark.s3
 @pytest.mark.parametrize("harm", ["expired", "replaced"])
 def test_an_object_that_can_no_longer_be_copied_is_uploaded(
-    s3: S3Server, days: Days, tmp_path: Path, harm: str
+    kept_on_s3: tuple[S3Server, str], tmp_path: Path, harm: str
 ) -> None:
-    clients(s3.url(tmp_path.name), days.before, tmp_path)
+    s3, url = kept_on_s3
     with faulty_proxy(s3.endpoint) as proxy:
-        store, folder = opened(environment(proxy.endpoint), s3.url(tmp_path.name)), tmp_path / "folder"
+        store, folder = opened(environment(proxy.endpoint), url), tmp_path / "folder"
         (key,) = store.kept()
         store.recall(key, folder)
         if harm == "expired":
@@ -393,6 +398,7 @@ def test_an_object_that_can_no_longer_be_copied_is_uploaded(
     assert trees_are_equal(s3, tmp_path, folder)
 
 
+@pytest.mark.s3
 def test_what_is_derived_from_the_events_is_kept_with_them(server: S3Server, days: Days, tmp_path: Path) -> None:
     store = open_store(server.url(tmp_path.name))
     with open_store(str(tmp_path / "local")).work() as work:

@@ -10,6 +10,8 @@ from needs import Need
 from scenarios import everything
 from stacks import Deployed
 
+pytestmark = pytest.mark.slow
+
 PAGE = Path(__file__).parents[1] / "docs" / "permissions.md"
 ROLES = ["ArrivalRole", "BatchRole", "DeployRole", "ExecutionRole", "ScheduleRole", "ServiceRole"]
 Done = tuple[Deployed, dict[str, list[Need]]]

@@ -16,6 +16,8 @@ from segmentation.model.assign import assign
 from segmentation.model.files import dump
 from segmentation.model.fit import Fitted, fit
 
+pytestmark = pytest.mark.slow
+
 FEW, MANY = 250_000, 750_000
 BYTES_A_CLIENT = 150
 """What some single columns take; the whole table takes four times as much."""

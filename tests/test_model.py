@@ -59,6 +59,7 @@ def test_constant_columns_carry_no_weight(clients: pa.Table) -> None:
     assert np.isfinite(fit_space(X).project(X)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [3, 8])
 def test_silhouette_estimate_agrees_with_the_exact_one_of_20_000_clients(k: int) -> None:
     rng = np.random.default_rng(3)

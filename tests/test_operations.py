@@ -259,7 +259,7 @@ def ways_to_send(http: FlaskClient, secret: str) -> list[Any]:
     ]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=SECRETS)
 def test_no_problem_repeats_what_may_be_a_secret(store: Path, secret: str) -> None:
     """Neither as it is, nor in part, however often it is encoded."""

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -17,9 +16,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from forked import AS_OF, FORKS, NOW, run_again
 from shared_data import MULTICATEGORY, RETAIL, bundled, shared
 from sklearn.metrics import adjusted_rand_score
 
+from segmentation.commands.cli import main
 from segmentation.pipeline import Outcome, Run, run
 from segmentation.snapshot.catalog import check
 from segmentation.store.backends import open_store
@@ -28,10 +29,7 @@ from segmentation.tools.progress import SILENT
 from simulator import Shop, simulate
 from simulator.behaviours import BEHAVIOURS
 
-AS_OF = date(2020, 4, 30)
 KILLS = 50
-FORKS = multiprocessing.get_context("forkserver")
-NOW = datetime(2020, 5, 1, tzinfo=UTC)
 EXPECTED_PERSONA = {behaviour.name: behaviour.persona for behaviour in BEHAVIOURS}
 
 
@@ -99,6 +97,7 @@ def sample_run(store: Path, files: list[Path], **environment: str) -> str:
     return (store / "snapshots" / "CURRENT").read_text().strip()
 
 
+@pytest.mark.slow
 def test_threads_and_the_order_of_files_do_not_change_the_snapshot(tmp_path: Path) -> None:
     files = bundled()
     one = sample_run(tmp_path / "one", files, MENAGERIE_THREADS="1", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
@@ -107,13 +106,13 @@ def test_threads_and_the_order_of_files_do_not_change_the_snapshot(tmp_path: Pat
     assert one == many
 
 
-def test_raw_and_ingested_events_give_the_same_snapshot(tmp_path: Path) -> None:
-    one = run(Run(bundled(), AS_OF, open_store(str(tmp_path / "raw"))), SILENT, NOW)
-    (ingested,) = (path.parent for path in (tmp_path / "raw" / "ingested").glob("*/ingest.json"))
-    other = run(Run([ingested], AS_OF, open_store(str(tmp_path / "again"))), SILENT, datetime(2021, 1, 1, tzinfo=UTC))
-    assert one.snapshot_id == other.snapshot_id
+def test_raw_and_ingested_events_give_the_same_snapshot(small_store: Path, tmp_path: Path) -> None:
+    (ingested,) = (path.parent for path in (small_store / "ingested").glob("*/ingest.json"))
+    other = run(Run([ingested], AS_OF, open_store(str(tmp_path))), SILENT, datetime(2021, 1, 1, tzinfo=UTC))
+    assert other.snapshot_id == open_store(str(small_store)).current()
 
 
+@pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "as_of", "clients"), [(MULTICATEGORY, "2019-10-01", 193), (RETAIL, "2010-12-09", 3684)]
 )
@@ -123,32 +122,34 @@ def test_real_shops_are_segmented(tmp_path: Path, name: str, as_of: str, clients
     assert all(persona["clients"] for persona in outcome.personas)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.3])
-def test_two_runs_at_once_publish_what_one_does(tmp_path: Path, delay_s: float) -> None:
-    simulate(Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3), tmp_path / "shop", SILENT)
-    alone = run(Run([tmp_path / "shop"], AS_OF, open_store(str(tmp_path / "alone"))), SILENT, NOW)
-    both = [FORKS.Process(target=run_again, args=(str(tmp_path / "shop"), str(tmp_path / "both"), 0)) for _ in range(2)]
+def test_two_runs_at_once_publish_what_one_does(
+    small_shop: Path, small_store: Path, tmp_path: Path, delay_s: float
+) -> None:
+    both = [FORKS.Process(target=run_again, args=(str(small_shop), str(tmp_path), 0)) for _ in range(2)]
     for process in both:
         process.start()
         process.join(delay_s)
     for process in both:
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
-    assert check(open_store(str(tmp_path / "both"))).id == alone.snapshot_id
+    assert check(open_store(str(tmp_path))).id == open_store(str(small_store)).current()
 
 
-def test_stages_one_by_one_give_the_snapshot_of_a_run(tmp_path: Path) -> None:
-    whole = run(Run(bundled(), AS_OF, open_store(str(tmp_path / "whole"))), SILENT, NOW)
+def test_stages_one_by_one_give_the_snapshot_of_a_run(
+    small_shop: Path, small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     for command in (
-        ["ingest", "--events", *map(str, bundled()), "--out", "work"],
+        ["ingest", "--events", str(small_shop), "--out", "work"],
         ["features", "--events", "work", "--as-of", "2020-04-30", "--out", "clients.parquet"],
         ["fit", "--clients", "clients.parquet", "--out", "model"],
         ["assign", "--clients", "clients.parquet", "--model", "model", "--out", "segments.parquet"],
         ["publish", "--segments", "segments.parquet", "--model", "model", "--store", "store"],
     ):
-        home = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
-        subprocess.run([sys.executable, "-m", "segmentation", *command], cwd=tmp_path, env=home, check=True)
-    assert check(open_store(str(tmp_path / "store"))).id == whole.snapshot_id
+        assert main(command) == 0
+    assert check(open_store("store")).id == open_store(str(small_store)).current()
 
 
 def test_a_shop_with_a_lost_month_is_not_published(tmp_path: Path) -> None:
@@ -164,10 +165,6 @@ def test_a_shop_with_a_lost_month_is_not_published(tmp_path: Path) -> None:
     assert not (tmp_path / "store" / "snapshots").exists()
 
 
-def run_again(events: str, store: str, seed: int) -> None:
-    run(Run([Path(events)], AS_OF, open_store(store), seed=seed), SILENT, NOW)
-
-
 def undisturbed_s(ingested: Path, store: Path, seed: int) -> float:
     begin = time.monotonic()
     process = FORKS.Process(target=run_again, args=(str(ingested), str(store), seed))
@@ -176,20 +173,21 @@ def undisturbed_s(ingested: Path, store: Path, seed: int) -> float:
     return time.monotonic() - begin
 
 
-def test_a_run_killed_at_any_moment_leaves_a_whole_verified_snapshot(tmp_path: Path) -> None:
-    simulate(Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3), tmp_path / "shop", SILENT)
-    store = tmp_path / "store"
-    FORKS.set_forkserver_preload(["segmentation.pipeline"])
-    first = run(Run([tmp_path / "shop"], AS_OF, open_store(str(store))), SILENT, NOW)
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_leaves_a_whole_verified_snapshot(
+    small_shop: Path, small_store: Path, tmp_path: Path
+) -> None:
+    store = Path(shutil.copytree(small_store, tmp_path / "store"))
+    first = check(open_store(str(store))).id
     (ingested,) = (path.parent for path in (store / "ingested").glob("*/ingest.json"))
     usual_s = [undisturbed_s(ingested, store, seed) for seed in (0, 1)][1]  # the first also starts the fork server
-    served = {first.snapshot_id, check(open_store(str(store))).id}
+    served = {first, check(open_store(str(store))).id}
     rng, killed, seed = random.Random(7), 0, 1
     while killed < KILLS:
         seed += 1
         if seed % 4 == 0:
             shutil.rmtree(ingested, ignore_errors=True)  # so that ingest is killed, too, and goes on in the runs after
-        process = FORKS.Process(target=run_again, args=(str(tmp_path / "shop"), str(store), seed))
+        process = FORKS.Process(target=run_again, args=(str(small_shop), str(store), seed))
         process.start()
         process.join(rng.uniform(0.1, 1.6) * usual_s)
         killed += process.is_alive()
@@ -199,8 +197,8 @@ def test_a_run_killed_at_any_moment_leaves_a_whole_verified_snapshot(tmp_path: P
         served.add(manifest.id)
         assert (store / "snapshots" / "CURRENT").read_text().strip() == manifest.id
     assert len(served) > 2, "no run got through to publishing between the kills"
-    last = run(Run([tmp_path / "shop"], AS_OF, open_store(str(store))), SILENT, NOW)
-    assert last.snapshot_id == first.snapshot_id, "what the killed runs left has changed the result"
+    last = run(Run([small_shop], AS_OF, open_store(str(store))), SILENT, NOW)
+    assert last.snapshot_id == first, "what the killed runs left has changed the result"
     assert check(open_store(str(store))).id == last.snapshot_id
     assert [path.name for path in (store / "ingested").iterdir() if path.name == "scratch"] == []
     drafts = [path for path in (store / "snapshots").iterdir() if path.name.startswith(".tmp")]

@@ -5,16 +5,11 @@ import re
 import shlex
 import subprocess
 import sys
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from shared_data import bundled
 
-from segmentation.pipeline import Run, run
-from segmentation.store.backends import open_store
-from segmentation.tools.progress import SILENT
 from service.app import create_app
 from service.common.log import JsonLog
 from service.common.settings import Settings
@@ -30,23 +25,29 @@ COMMANDS = [
 ]
 
 
-def test_the_commands_work_in_the_order_in_which_they_stand(tmp_path: Path) -> None:
-    (tmp_path / "my-events").symlink_to(CHECKOUT / "data")
+@pytest.mark.slow
+def test_the_commands_work_in_the_order_in_which_they_stand(
+    small_shop: Path, small_store: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "my-events").symlink_to(small_shop)
     assert len(COMMANDS) >= 10
     for command in COMMANDS:
         words = shlex.split(command.replace(".venv/bin/python", sys.executable))
         home = {"PYTHONPATH": str(CHECKOUT)}
         done = subprocess.run(words, cwd=tmp_path, env=home, check=False, capture_output=True, text=True)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
-    assert (tmp_path / "foxes.csv").read_text().count('"fox"') > 400
+    current = small_store / "snapshots" / (small_store / "snapshots" / "CURRENT").read_text().strip()
+    personas = json.loads((current / "personas.json").read_text())["personas"]
+    (foxes,) = (persona["clients"] for persona in personas if persona["name"] == "fox")
+    assert (tmp_path / "foxes.csv").read_text().count('"fox"') == foxes
 
 
-def test_the_answer_shown_is_the_one_given(tmp_path: Path) -> None:
-    run(Run(bundled(), date(2020, 4, 30), open_store(str(tmp_path))), SILENT, datetime.now(UTC))
+@pytest.mark.slow
+def test_the_answer_shown_is_the_one_given(sample_store: Path) -> None:
     address = re.findall(r"curl 'http://127.0.0.1:8000([^']+)'", README)[0]
     shown = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
     log = JsonLog("error")
-    provider = Provider(tmp_path, log)
+    provider = Provider(sample_store, log)
     provider.load()
     http = create_app(provider, Settings(), log).test_client()
     given = http.get(address).get_json()

@@ -16,6 +16,8 @@ from segmentation.report import report
 from segmentation.report.pictures import PICTURES
 from segmentation.report.pictures.template import TEMPLATES
 
+pytestmark = pytest.mark.browser
+
 OPENS_WITHIN_S, TRIES = 2.0, 3
 BUSY = 2
 """The benchmark holds the first picture to the bar; beside other tests it may take so many times as long."""
@@ -129,6 +131,7 @@ def test_the_report_that_is_served_leads_back(browser: Browser, site: str, langu
         visited.page.wait_for_url(f"{site}/?lang={language}")
 
 
+@pytest.mark.alone
 def test_it_opens_at_once(browser: Browser, site: str) -> None:
     answered = min(seconds_to_answer(browser, f"{site}/report") for _ in range(TRIES))
     drawn = min(seconds_to_picture(browser, f"{site}/report") for _ in range(TRIES))

@@ -5,13 +5,11 @@ import shutil
 import struct
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from plotly.offline import get_plotlyjs
-from shared_data import missing
 from snapshots import publish_small
 
 from segmentation.commands.cli import main
@@ -27,16 +25,17 @@ def published(store: Path) -> bytes:
     return (folder_of(store) / "report" / "index.html").read_bytes()
 
 
-def test_the_page_made_anew_is_the_one_published(sample_store: Path, tmp_path: Path) -> None:
-    assert main(["report", "--store", str(sample_store), "--out", str(tmp_path / "sub" / "r.html")]) == 0
-    assert (tmp_path / "sub" / "r.html").read_bytes() == published(sample_store)
+def test_the_page_made_anew_is_the_one_published(small_store: Path, tmp_path: Path) -> None:
+    assert main(["report", "--store", str(small_store), "--out", str(tmp_path / "sub" / "r.html")]) == 0
+    assert (tmp_path / "sub" / "r.html").read_bytes() == published(small_store)
 
 
-def test_it_goes_to_standard_output_and_may_be_of_a_snapshot_no_longer_served(sample_store: Path) -> None:
-    (before,) = set((sample_store / "snapshots").glob("2*")) - {folder_of(sample_store)}
-    command = [sys.executable, "-m", "segmentation", "report", before.name, "--store", str(sample_store)]
-    said = subprocess.run(command, check=True, capture_output=True).stdout
-    assert said == (before / "report" / "index.html").read_bytes()
+def test_it_goes_to_standard_output_and_may_be_of_a_snapshot_no_longer_served(
+    small_store: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    (before,) = set((small_store / "snapshots").glob("2*")) - {folder_of(small_store)}
+    assert main(["report", before.name, "--store", str(small_store)]) == 0
+    assert capfdbinary.readouterr().out == (before / "report" / "index.html").read_bytes()
 
 
 def test_a_snapshot_of_an_earlier_version_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,9 +45,9 @@ def test_a_snapshot_of_an_earlier_version_is_named(tmp_path: Path, capsys: pytes
     assert told.startswith(f"segmentation: Snapshot {snapshot_id} was published by an earlier version")
 
 
-def test_a_report_names_no_client(sample_store: Path) -> None:
-    own = published(sample_store).decode().replace(get_plotlyjs(), "")
-    users = pq.read_table(folder_of(sample_store) / "clients.parquet", columns=["user_id"])["user_id"].to_pylist()
+def test_a_report_names_no_client(small_store: Path) -> None:
+    own = published(small_store).decode().replace(get_plotlyjs(), "")
+    users = pq.read_table(folder_of(small_store) / "clients.parquet", columns=["user_id"])["user_id"].to_pylist()
     assert not [user for user in users if str(user) in own]
 
 
@@ -57,10 +56,11 @@ def png(store: Path, folder: Path, **environment: str) -> "subprocess.CompletedP
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
 
 
-def test_each_picture_becomes_a_file(sample_store: Path, tmp_path: Path) -> None:
+@pytest.mark.browser
+def test_each_picture_becomes_a_file(small_store: Path, tmp_path: Path) -> None:
     if not (shutil.which("chromium") or shutil.which("google-chrome")):
-        missing("there is no Chromium; install it with: apt-get install chromium")
-    done = png(sample_store, tmp_path / "png")
+        pytest.skip("there is no Chromium; install it with: apt-get install chromium")
+    done = png(small_store, tmp_path / "png")
     assert (done.returncode, done.stdout) == (0, f"{len(PICTURES)} pictures: {tmp_path / 'png'}\n"), done.stderr
     files = {file.stem: file.read_bytes() for file in (tmp_path / "png").iterdir()}
     assert files.keys() == {picture.name for picture in PICTURES}
@@ -71,28 +71,27 @@ def test_each_picture_becomes_a_file(sample_store: Path, tmp_path: Path) -> None
     assert len(set(files.values())) == len(PICTURES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["none", "broken"])
-def test_a_browser_that_does_not_start_is_named(sample_store: Path, tmp_path: Path, program: str) -> None:
-    if find_spec("kaleido") is None:
-        missing("kaleido is not here")
+def test_a_browser_that_does_not_start_is_named(small_store: Path, tmp_path: Path, program: str) -> None:
     (tmp_path / "broken").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "broken").chmod(0o700)
-    done = png(sample_store, tmp_path / "png", BROWSER_PATH=str(tmp_path / program))
+    done = png(small_store, tmp_path / "png", BROWSER_PATH=str(tmp_path / program))
     named = f"The browser that the variable BROWSER_PATH names, {tmp_path / program}, does not start"
     assert (done.returncode, done.stderr.splitlines()[-1]) == (2, f"segmentation: {named}: correct it, or unset it.")
     assert not (tmp_path / "png").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_named(sample_store: Path) -> None:
-    if find_spec("kaleido") is None:
-        missing("kaleido is not here")
-    done = png(sample_store, Path("/dev/null/x"))
+def test_a_folder_that_cannot_be_made_is_named(small_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--store", str(small_store), "--png", "/dev/null/x"]) == 2
     told = "The pictures cannot be written into /dev/null/x: name a folder that can be made, or written into."
-    assert (done.returncode, done.stderr) == (2, f"segmentation: {told}\n")
+    assert capsys.readouterr().err == f"segmentation: {told}\n"
 
 
-def test_without_kaleido_the_remedy_is_told(sample_store: Path, tmp_path: Path) -> None:
-    (tmp_path / "kaleido.py").write_text("raise ImportError\n")
-    done = png(sample_store, tmp_path / "png", PYTHONPATH=str(tmp_path))
+def test_without_kaleido_the_remedy_is_told(
+    small_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "kaleido", None)  # as if it could not be imported
+    assert main(["report", "--store", str(small_store), "--png", str(tmp_path / "png")]) == 2
     told = "Pictures as files need kaleido: install requirements-pictures.txt of the project with pip."
-    assert (done.returncode, done.stderr) == (2, f"segmentation: {told}\n")
+    assert capsys.readouterr().err == f"segmentation: {told}\n"

@@ -18,6 +18,8 @@ from segmentation.store.bucket import ATTEMPTS, Bucket
 from segmentation.tools.errors import MenagerieError
 from segmentation.tools.progress import SILENT
 
+pytestmark = pytest.mark.s3
+
 RANDOM_RUNS = 30
 """benchmarks/s3_faults.py has a hundred."""
 
@@ -66,6 +68,7 @@ def outcomes(server: S3Server, proxy: FaultyProxy) -> Outcomes:
     return dict(zip(cases, attempts(server, proxy, "step", plans), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "fault"), [case for case in CASES if case not in UNCHECKED])
 def test_a_fault_met_once_is_overcome(outcomes: Outcomes, step: str, fault: Fault) -> None:
     outcome = outcomes[step, fault, 1]
@@ -74,6 +77,7 @@ def test_a_fault_met_once_is_overcome(outcomes: Outcomes, step: str, fault: Faul
     assert outcome.after == outcome.published != outcome.before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "fault"), [case for case in CASES if case not in UNCHECKED | ANSWER_LOST])
 def test_a_fault_that_stays_is_told_and_the_old_snapshot_served(outcomes: Outcomes, step: str, fault: Fault) -> None:
     outcome = outcomes[step, fault, float("inf")]
@@ -86,6 +90,7 @@ def test_a_fault_that_stays_is_told_and_the_old_snapshot_served(outcomes: Outcom
     assert outcome.repaired
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("step", "fault"), sorted(ANSWER_LOST))
 def test_a_switch_whose_answer_never_comes_is_told_to_be_in_doubt(outcomes: Outcomes, step: str, fault: Fault) -> None:
     outcome = outcomes[step, fault, float("inf")]
@@ -95,6 +100,7 @@ def test_a_switch_whose_answer_never_comes_is_told_to_be_in_doubt(outcomes: Outc
     assert outcome.repaired
 
 
+@pytest.mark.slow
 def test_a_last_look_that_fails_is_told_to_leave_a_doubt(server: S3Server, proxy: FaultyProxy) -> None:
     faults = (Fault.CUT_BEFORE, Fault.BUSY, Fault.FLIPPED)
     plans = [from_the(2, fault, "GET .*/manifest.json$", float("inf")) for fault in faults]  # first, it is verified
@@ -105,6 +111,7 @@ def test_a_last_look_that_fails_is_told_to_leave_a_doubt(server: S3Server, proxy
         assert outcome.repaired
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("times", [1, float("inf")])
 @pytest.mark.parametrize(("step", "fault"), sorted(UNCHECKED))
 def test_a_damaged_listing_does_no_harm(outcomes: Outcomes, step: str, fault: Fault, times: float) -> None:
@@ -114,6 +121,7 @@ def test_a_damaged_listing_does_no_harm(outcomes: Outcomes, step: str, fault: Fa
     assert outcome.repaired
 
 
+@pytest.mark.slow
 def test_random_faults_never_break_what_is_served(server: S3Server, proxy: FaultyProxy) -> None:
     faults = [fault for fault in Fault if fault is not Fault.CONFLICT]
     plans = [at_random(seed, (seed % 10 + 1) / 20, *faults) for seed in range(RANDOM_RUNS)]
@@ -135,7 +143,12 @@ def remote(server: S3Server, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
     return server
 
 
-@pytest.mark.parametrize("fault", OF_DOWNLOADS)
+WAITED_FOR = {Fault.LATE, Fault.BUSY}
+
+
+@pytest.mark.parametrize(
+    "fault", [pytest.param(fault, marks=[pytest.mark.slow] * (fault in WAITED_FOR)) for fault in OF_DOWNLOADS]
+)
 def test_raw_files_arrive_whole_or_not_at_all(
     remote: S3Server, proxy: FaultyProxy, tmp_path: Path, fault: Fault
 ) -> None:

@@ -26,6 +26,8 @@ from segmentation.store.protocol import Store
 from segmentation.tools.progress import SILENT
 from simulator import Shop, simulate
 
+pytestmark = pytest.mark.s3
+
 RACES = 3
 LOOK_EVERY_S = 0.05
 Process = subprocess.Popen[str]
@@ -125,6 +127,7 @@ def reader(store: Store) -> Iterator[list[str]]:
             reading.result(PATIENCE_S)
 
 
+@pytest.mark.slow
 def test_of_two_runs_at_once_one_publishes_and_the_other_says_so(
     runs: Runs, proxy: FaultyProxy, events: Events
 ) -> None:
@@ -153,6 +156,7 @@ def test_of_two_runs_at_once_one_publishes_and_the_other_says_so(
         served = winner
 
 
+@pytest.mark.slow
 def test_the_later_switch_loses_however_long_it_was_under_way(runs: Runs, proxy: FaultyProxy, events: Events) -> None:
     first = publish(contents(), runs.direct, NOW)
     hold = Hold()
@@ -196,6 +200,7 @@ def killed_at(runs: Runs, proxy: FaultyProxy, events: Events, pattern: str, mome
     hold.go_on.set()
 
 
+@pytest.mark.slow
 def test_killed_runs_leave_what_is_served_and_the_next_one_succeeds(
     runs: Runs, proxy: FaultyProxy, events: Events, alone: str
 ) -> None:
@@ -206,6 +211,7 @@ def test_killed_runs_leave_what_is_served_and_the_next_one_succeeds(
     assert runs.undisturbed(events.raw, seed=1) == alone != old
 
 
+@pytest.mark.slow
 def test_a_run_killed_once_its_switch_is_done_has_published(
     runs: Runs, proxy: FaultyProxy, events: Events, alone: str
 ) -> None:
@@ -213,6 +219,7 @@ def test_a_run_killed_once_its_switch_is_done_has_published(
     assert check(runs.direct).id == alone
 
 
+@pytest.mark.slow
 def test_pruning_spares_a_snapshot_that_is_served_again_meanwhile(runs: Runs, proxy: FaultyProxy) -> None:
     ids = [publish(contents(client(number, "owl")), runs.direct, NOW + timedelta(number)) for number in range(3)]
     hold = Hold()

@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+import boto3
 import pytest
 from s3_servers import S3Server, entered, moto_server, rclone_server
 from shared_data import bundled
@@ -37,7 +37,8 @@ from segmentation.tools.errors import (
     WrongUsageError,
 )
 from segmentation.tools.progress import SILENT
-from simulator import Shop, simulate
+
+pytestmark = pytest.mark.s3
 
 AS_OF = date(2020, 4, 30)
 LATER = NOW + timedelta(hours=1)
@@ -55,7 +56,7 @@ def rclone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["moto", "rclone"])
+@pytest.fixture(params=["moto", pytest.param("rclone", marks=pytest.mark.slow)])
 def server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> S3Server:
     """A server of each kind, named in the environment as a run would find it; scratch space is a folder of the test."""
     return entered(request.getfixturevalue(request.param), monkeypatch, tmp_path)
@@ -176,21 +177,23 @@ def test_current_moves_by_a_conditional_write(
     assert check(store).id == winner
 
 
-def test_a_run_on_raw_objects_gives_the_snapshot_of_a_local_run(store: Store, server: S3Server, tmp_path: Path) -> None:
-    simulate(Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3), tmp_path / "shop", SILENT)
-    alone = run(Run([tmp_path / "shop"], AS_OF, open_store(str(tmp_path / "alone"))), SILENT, NOW)
-    files = sorted((tmp_path / "shop").glob("*.csv.gz"))
+@pytest.mark.slow
+def test_a_run_on_raw_objects_gives_the_snapshot_of_a_local_run(
+    store: Store, server: S3Server, small_shop: Path, small_store: Path, tmp_path: Path
+) -> None:
+    alone = open_store(str(small_store)).current()
+    files = sorted(small_shop.glob("*.csv.gz"))
     for number, file in enumerate(files):
         server.client.upload_file(str(file), server.bucket, f"{tmp_path.name}/raw/{number}/{file.name}")
     one = run(Run([f"{store.url}/raw"], AS_OF, open_store(store.url)), SILENT, NOW)
-    assert one.snapshot_id == alone.snapshot_id
+    assert one.snapshot_id == alone
     kept = server.keys(f"{tmp_path.name}/events")
     raw, events = f"{store.url}/raw", _folder_of(server, kept)
     server.client.delete_object(Bucket=server.bucket, Key=next(key for key in kept if "month=2020-01" in key))
     with pytest.raises(BadInputError, match="some are missing"):
         run(Run([events], AS_OF, open_store(store.url)), SILENT, LATER)
     for again in (raw, raw, events):
-        assert run(Run([again], AS_OF, open_store(store.url)), SILENT, LATER).snapshot_id == alone.snapshot_id
+        assert run(Run([again], AS_OF, open_store(store.url)), SILENT, LATER).snapshot_id == alone
     assert server.keys(f"{tmp_path.name}/events") == kept
     assert not list((tmp_path / "scratch").iterdir())
 
@@ -241,14 +244,16 @@ def test_a_run_waits_until_files_have_stopped_landing(
     assert 3500 < waits[0] <= 3601
 
 
+@pytest.mark.slow
 def test_a_run_that_knows_a_later_file_begins_again_when_overtaken(
-    conditional: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    conditional: S3Server, small_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for file in bundled():
+    files = list(small_shop.glob("*.csv.gz"))
+    for file in files:
         conditional.client.upload_file(str(file), conditional.bucket, f"{tmp_path.name}/raw/{file.name}")
     url = conditional.url(tmp_path.name)
     key = max(objects := raw_objects(f"{url}/raw")[1], key=lambda o: (o.modified, o.key)).key
-    assert len(objects) == len(bundled())
+    assert len(objects) == len(files)
     prepare, rivals = sources.prepare, [publish(contents(), open_store(str(tmp_path / "local")), NOW)]
 
     def overtaken(*arguments: Any) -> Path:
@@ -312,8 +317,13 @@ def test_a_run_with_the_same_result_does_not_disturb(
     assert check(store).created_at == LATER.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@pytest.mark.slow
 def test_a_run_that_cannot_prune_has_published(
-    conditional: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    conditional: S3Server,
+    small_shop: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def refused(_: Bucket, keys: Sequence[str]) -> None:
         if keys:
@@ -322,7 +332,7 @@ def test_a_run_that_cannot_prune_has_published(
     monkeypatch.setattr(Bucket, "remove", refused)
     url = conditional.url(tmp_path.name)
     publish(contents(), open_store(url), NOW)
-    command = ["run", "--as-of", "2020-04-30", "--store", url, "--events", *map(str, bundled()), "--keep", "1"]
+    command = ["run", "--as-of", "2020-04-30", "--store", url, "--events", str(small_shop), "--keep", "1"]
     assert main(command) == 0
     assert "Warning: old snapshots stay. S3 answers AccessDenied." in capsys.readouterr().err
     assert len(open_store(url).ids()) == 2
@@ -374,32 +384,25 @@ def test_encryption_is_asked_for_when_it_is_set(
     ],
 )
 def test_what_goes_wrong_is_told_in_a_sentence(
-    rclone: S3Server, tmp_path: Path, changes: dict[str, str], url: str, told: tuple[int, str]
+    rclone: S3Server, capsys: pytest.CaptureFixture[str], changes: dict[str, str], url: str, told: tuple[int, str]
 ) -> None:
-    command = [sys.executable, "-m", "segmentation", "run", "--as-of", "2020-04-30", "--store", url]
-    done = subprocess.run(
-        [*command, "--events", str(bundled()[0])],
-        env=os.environ | rclone.environment | {scratch.VARIABLE: str(tmp_path)} | changes,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == told[0], done.stderr
-    assert told[1] in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+    with patch.object(boto3, "DEFAULT_SESSION", None), patch.dict(os.environ, rclone.environment | changes):
+        code = main(["run", "--as-of", "2020-04-30", "--store", url, "--events", str(bundled()[0])])
+    sentence = capsys.readouterr().err
+    assert code == told[0], sentence
+    assert told[1] in sentence.splitlines()[-1]
+    assert "Traceback" not in sentence
     for secret in (rclone.environment["AWS_SECRET_ACCESS_KEY"], "Signature="):
-        assert secret not in done.stderr
+        assert secret not in sentence
 
 
-def test_figures_go_to_cloudwatch_in_one_line(tmp_path: Path) -> None:
-    shop = [sys.executable, "-m", "segmentation", "run", "--events", *map(str, bundled()), "--as-of"]
-    environment = os.environ | {"MENAGERIE_METRICS": "shop"}
+def test_figures_go_to_cloudwatch_in_one_line(
+    small_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MENAGERIE_METRICS", "shop")
     for as_of, code in (("2020-05-01T02:00:00+02:00", 0), ("2001-01-01", 3)):
-        done = subprocess.run(
-            [*shop, as_of, "--store", str(tmp_path)], env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == code
-        (line,) = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"_aws"')]
+        assert main(["run", "--events", str(small_shop), "--as-of", as_of, "--store", str(tmp_path)]) == code
+        (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith('{"_aws"')]
         assert line["Shop"] == "shop"
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert all(isinstance(line[metric["Name"]], int | float) for metric in directive["Metrics"])

@@ -20,6 +20,8 @@ from segmentation.ingest.ingested import is_whole
 from segmentation.tools.progress import SILENT
 from simulator import Shop, simulate
 
+pytestmark = pytest.mark.slow
+
 SIZE = "200k"
 FIGURES = {"seconds", "median", "cpu_s", "peak_gb"}
 EASY = Limits(memory_gb=4, time_s=120)

@@ -1,7 +1,7 @@
 """A client scored on the fly gets what a stored one gets; what cannot be is named; the way up leads up."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from math import inf
 from pathlib import Path
@@ -10,16 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shared_data import bundled
 from snapshots import publish_small
 
 from contract.calendar import LONGEST_WINDOW
 from contract.columns import NAMES
 from segmentation.features.calendar import windows
 from segmentation.model.inputs import ASKED, INPUT_NAMES
-from segmentation.pipeline import Run, run
-from segmentation.store.backends import open_store
-from segmentation.tools.progress import SILENT
 from service.answers.agreement import DAYS
 from service.answers.sent_features import Features, complete
 from service.app import create_app
@@ -54,11 +50,9 @@ def small(tmp_path: Path) -> Any:
     return application(tmp_path)[0]
 
 
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Snapshot]:
-    store = tmp_path_factory.mktemp("sample")
-    run(Run(bundled(), date(2020, 4, 30), open_store(str(store))), SILENT, datetime.now(UTC))
-    return application(store)
+@pytest.fixture(scope="module", params=["small_store", pytest.param("sample_store", marks=pytest.mark.slow)])
+def sample(request: pytest.FixtureRequest) -> tuple[Any, Snapshot]:
+    return application(request.getfixturevalue(request.param))
 
 
 def test_a_new_client(small: Any) -> None:
@@ -273,7 +267,7 @@ def most(count: int) -> int:
     return max(count + 10, 3 * count)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_no_smaller_change_is_missed(sample: tuple[Any, Snapshot], data: st.DataObject) -> None:
     """Whoever just buys a little, looks, visits or fills the cart and gets there, is shown no larger change."""

