@@ -1,17 +1,22 @@
-"""Signing in: a key typed once, kept in a cookie that only reads, and forgotten again."""
+"""Signing in: a key typed once, a session in a cookie that only reads, and forgotten again."""
 
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
+from itsdangerous import TimestampSigner
 from known_keys import known_key
 from snapshots import publish_small
 
 from service.app import create_app
 from service.common.log import JsonLog
-from service.common.settings import Settings
+from service.common.problems import BadKeyError, MissingScopeError
+from service.common.settings import BadSettingError, Settings
 from service.keys.guard import COOKIE
+from service.keys.keys import Keys
+from service.keys.sessions import Sessions
 from service.snapshots.provider import Provider
 
 READER, READER_LINE = known_key("reader", ["lookup"])
@@ -58,7 +63,10 @@ def test_a_page_asks_for_the_key_and_goes_on_to_what_was_asked(person: Person) -
 
 def test_the_cookie_stays_with_us(person: Person) -> None:
     told = person.signs_in(READER).headers["Set-Cookie"]
-    assert told == f"{COOKIE}={READER}; HttpOnly; Path=/; SameSite=Lax"
+    session = person.cookie()
+    assert READER not in told
+    assert told.startswith(f"{COOKIE}={session}; Expires=")
+    assert told.endswith("; Max-Age=43200; HttpOnly; Path=/; SameSite=Lax")
     assert person.signs_in(READER).headers["Cache-Control"] == "no-store"
 
 
@@ -137,6 +145,64 @@ def test_what_a_cookie_opened_is_not_shown_unasked(person: Person) -> None:
 def test_a_header_goes_before_the_cookie(person: Person) -> None:
     person.signs_in(SENDER)
     assert person.http.get("/segment/7", headers={"Authorization": "Bearer nonsense"}).status_code == 401
+
+
+def test_a_session_that_was_tampered_with_or_signed_by_others_is_none(person: Person, tmp_path: Path) -> None:
+    person.signs_in(READER)
+    session = person.cookie() or ""
+    other = Person(tmp_path / "other", api_keys=KEYS, session_secret="o" * 32)
+    other.signs_in(READER)
+    for wrong in (session[:-1] + ("a" if session[-1] != "a" else "b"), session.replace(".", "..", 1), READER, "é",
+                  other.cookie() or ""):  # fmt: skip
+        person.http.set_cookie(COOKIE, wrong)
+        assert person.http.get("/segment/7").status_code == 401
+        assert person.http.get("/persona/fox").headers["Location"].startswith("/sign-in")
+
+
+def test_a_session_expires(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    person.signs_in(READER)
+    now_s = int(time.time())
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: now_s + 12 * 3600 - 60)
+    assert person.http.get("/segment/7").status_code == 200
+    monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda _: now_s + 12 * 3600 + 60)
+    assert person.http.get("/segment/7").status_code == 401
+
+
+def test_a_session_ends_with_its_key_and_no_other_does(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(KEYS)
+    settings = Settings(api_keys_file=str(file))
+    keys = Keys(settings, JsonLog("error"))
+    sessions = Sessions(keys, settings)
+    of_reader, of_sender = (sessions.begin(f"Bearer {key}", "lookup") for key in (READER, SENDER))
+    file.write_text("\n".join((known_key("reader 2", ["lookup"])[1].replace("reader 2", "reader"), SENDER_LINE)))
+    keys.follow()
+    with pytest.raises(BadKeyError):
+        sessions.check(of_reader, "lookup")
+    assert sessions.check(of_sender, "export") == "sender"
+    file.write_text(SENDER_LINE.replace("lookup,export", "export"))
+    keys.follow()
+    with pytest.raises(MissingScopeError):
+        sessions.check(of_sender, "lookup")
+
+
+def test_tasks_with_the_same_keys_and_secret_share_their_sessions(tmp_path: Path) -> None:
+    one, two = (Person(tmp_path / name, api_keys=KEYS, session_secret="s" * 32) for name in ("one", "two"))
+    one.signs_in(READER)
+    two.http.set_cookie(COOKIE, one.cookie())
+    assert two.http.get("/segment/7").status_code == 200
+
+
+def test_a_short_secret_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(BadSettingError, match="--session-secret must have at least 32 characters"):
+        Person(tmp_path, api_keys=KEYS, session_secret="s" * 31)
+
+
+def test_a_key_that_version_0_1_left_in_the_browser_is_forgotten(person: Person) -> None:
+    person.http.set_cookie("menagerie_key", READER)
+    assert person.http.get("/segment/7").status_code == 401
+    assert "menagerie_key=; Expires=Thu, 01 Jan 1970" in person.http.get("/sign-in").headers["Set-Cookie"]
+    assert person.http.get_cookie("menagerie_key") is None
 
 
 def test_signing_out_forgets(person: Person) -> None:

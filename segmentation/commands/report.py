@@ -47,7 +47,7 @@ def facts_in(manifest: Manifest, folder: Path) -> Facts:
         )
     model = load({file.name: file.read_bytes() for file in (folder / "model").iterdir()})
     segments = StoredTable(folder / CLIENTS, SEGMENT_SCHEMA, "assign")
-    as_of, seed = date.fromisoformat(manifest.as_of), metrics["parameters"]["seed"]
+    as_of, seed = date.fromisoformat(manifest.as_of), metrics.get("parameters", {}).get("seed", 0)
     return facts_of(as_of, personas, metrics, model.tree, segments, seed)
 
 

@@ -38,6 +38,16 @@ class Facts:
     tree: Tree
     sample: pa.Table
 
+    def has(self, *paths: str) -> bool:
+        """Tell whether the metrics have all of these, such as `pca.loadings`; older snapshots may lack some."""
+        return all(self._find(path) is not None for path in paths)
+
+    def _find(self, path: str) -> Any:
+        found: Any = self.metrics
+        for name in path.split("."):
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found
+
 
 def facts_of(  # noqa: PLR0913, PLR0917 (what a run has come to, each thing once)
     as_of: date,

@@ -28,7 +28,7 @@ def write_images(facts: Facts, folder: Path, say: Language) -> list[Path]:
     except ImportError as error:
         raise WrongUsageError(_NO_KALEIDO) from error
     new = _prepared(folder)
-    images = [_image(picture, facts, folder, say) for picture in PICTURES]
+    images = [_image(picture, facts, folder, say) for picture in PICTURES if facts.has(*picture.needs)]
     try:
         kaleido.write_fig_from_object_sync(images, kopts={"mathjax": False})  # which it would fetch
     except (missing.ChromeNotFoundError, missing.BrowserFailedError, missing.BrowserDepsError) as error:

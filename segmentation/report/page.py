@@ -24,7 +24,7 @@ _MAP_STYLES = re.compile(r'getElementById\("([0-9a-f]{64})"\)')
 
 def report(facts: Facts) -> str:
     """Return the report of a run: its personas, its pictures, and how far to trust them."""
-    figures = {name: picture.figure(facts, say).to_dict() for name, say, picture in _drawn()}
+    figures = {name: picture.figure(facts, say).to_dict() for name, say, picture in _drawn(facts)}
     for figure in figures.values():
         del figure["layout"]["template"]  # the page has it once, for its reader's colour scheme
     layouts = {name: figure["layout"] for name, figure in figures.items()}
@@ -48,8 +48,9 @@ def _languages() -> list[Language]:
     return [language(code) for code in LANGUAGES]
 
 
-def _drawn() -> list[tuple[str, Language, Picture]]:
-    return [(f"{say.code}-{picture.name}", say, picture) for say in _languages() for picture in PICTURES]
+def _drawn(facts: Facts) -> list[tuple[str, Language, Picture]]:
+    drawn = [picture for picture in PICTURES if facts.has(*picture.needs)]
+    return [(f"{say.code}-{picture.name}", say, picture) for say in _languages() for picture in drawn]
 
 
 def _article(facts: Facts, say: Language, layouts: Mapping[str, Any]) -> Markup:
@@ -66,7 +67,7 @@ def _article(facts: Facts, say: Language, layouts: Mapping[str, Any]) -> Markup:
             pictures=_told(FOR_MARKETERS, facts, say),
             analysis=_told(FOR_ANALYSTS, facts, say),
             layouts=layouts,
-            drawn=len(PICTURES),
+            drawn=len(layouts) // len(LANGUAGES),
             trust=trust(facts, say),
             particulars=particulars(facts, say),
         )
@@ -75,7 +76,8 @@ def _article(facts: Facts, say: Language, layouts: Mapping[str, Any]) -> Markup:
 
 
 def _told(pictures: Sequence[Picture], facts: Facts, say: Language) -> list[tuple[str, str, str]]:
-    return [(picture.name, say.gettext(picture.title), picture.says(facts, say)) for picture in pictures]
+    drawn = [picture for picture in pictures if facts.has(*picture.needs)]
+    return [(picture.name, say.gettext(picture.title), picture.says(facts, say)) for picture in drawn]
 
 
 def _json(data: Any) -> Markup:

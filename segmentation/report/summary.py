@@ -21,32 +21,34 @@ _UNSTABLE = N_(
 
 
 def summary(facts: Facts, say: Language) -> str:
-    """Return the run in a few sentences."""
-    everyone = facts.metrics["everyone"]
-    items = round(everyone["median_count_products_7m"])
-    return " ".join(
-        (
-            say.gettext(
-                "In the 7 months to {day}, {clients} clients bought for {revenue} in all.",
-                day=say.day(facts.as_of),
-                clients=say.number(facts.metrics["clients"]),
-                revenue=say.number(sum(persona["revenue"] for persona in facts.personas)),
-            ),
-            *_late(facts, say),
-            say.ngettext(
-                "The client in the middle bought {count} item for {value}, the last time {days} days ago.",
-                "The client in the middle bought {count} items for {value}, the last time {days} days ago.",
-                items,
-                value=say.number(everyone["median_total_purchase_value"]),
-                days=say.number(everyone["median_days_since_last_purchase"]),
-            ),
-            *_leading(facts.personas, say),
-        )
+    """Return the run in a few sentences, those whose figures its snapshot has."""
+    bought = say.gettext(
+        "In the 7 months to {day}, {clients} clients bought for {revenue} in all.",
+        day=say.day(facts.as_of),
+        clients=say.number(sum(persona["clients"] for persona in facts.personas)),
+        revenue=say.number(sum(persona["revenue"] for persona in facts.personas)),
     )
+    return " ".join((bought, *_late(facts, say), *_typical(facts, say), *_leading(facts.personas, say)))
+
+
+def _typical(facts: Facts, say: Language) -> list[str]:
+    if not facts.has("everyone"):
+        return []
+    everyone = facts.metrics["everyone"]
+    typical = say.ngettext(
+        "The client in the middle bought {count} item for {value}, the last time {days} days ago.",
+        "The client in the middle bought {count} items for {value}, the last time {days} days ago.",
+        round(everyone["median_count_products_7m"]),
+        value=say.number(everyone["median_total_purchase_value"]),
+        days=say.number(everyone["median_days_since_last_purchase"]),
+    )
+    return [typical]
 
 
 def _late(facts: Facts, say: Language) -> list[str]:
     """Say from when there are events, if that is well after the longest window begins."""
+    if not facts.has("events.by_day"):
+        return []
     first = min(events_by_day(facts))
     if (first - windows(facts.as_of).start.date()).days <= LATE_DAYS:
         return []
@@ -80,63 +82,89 @@ def _leading(personas: Sequence[Mapping[str, Any]], say: Language) -> list[str]:
 
 
 def trust(facts: Facts, say: Language) -> list[str]:
-    """Say how far the personas can be trusted, a sentence a figure."""
-    held_out, stability = facts.metrics["held_out"], facts.metrics["stability"]
-    hardest = min(facts.personas, key=lambda persona: held_out["by_persona"][persona["name"]]["f1"])
-    scores = held_out["by_persona"][hardest["name"]]
-    return [
-        say.gettext(
-            "Of {clients} clients kept aside for a test, the rules give {accuracy} the persona of their statistical "
-            "group (against {baseline} if they always named the largest group); that does not tell how well a campaign "
-            "works.",
-            accuracy=say.percent(held_out["accuracy"]),
-            clients=say.number(held_out["clients"]),
-            baseline=say.percent(held_out["baseline"]["accuracy"]),
-        ),
-        say.gettext(
-            "The hardest to recognise is {label}: the rules find {recall} of its clients, and are right in {precision} "
-            "of the cases in which they name it.",
-            label=persona_label(hardest, say),
-            recall=say.percent(scores["recall"]),
-            precision=say.percent(scores["precision"]),
-        ),
-        say.gettext(
-            _STABLE if stability["mean"] >= STABLE else _UNSTABLE,
-            count=stability["bootstraps"],
-            mean=score(stability["mean"], say),
-        ),
-        say.gettext(
-            "Of all clients, {share} get the persona of their statistical group; for the others the rules decide.",
-            share=say.percent(facts.metrics["agreement"]),
-        ),
-    ]
+    """Say how far the personas can be trusted, a sentence a figure that the snapshot has."""
+    sentences = (
+        (("held_out.accuracy", "held_out.clients", "held_out.baseline"), _repeats),
+        (("held_out.by_persona",), _hardest),
+        (("stability.mean", "stability.bootstraps"), _stable),
+        (("agreement",), _agreement),
+    )
+    return [sentence(facts, say) for needs, sentence in sentences if facts.has(*needs)]
+
+
+def _repeats(facts: Facts, say: Language) -> str:
+    held_out = facts.metrics["held_out"]
+    return say.gettext(
+        "Of {clients} clients kept aside for a test, the rules give {accuracy} the persona of their statistical "
+        "group (against {baseline} if they always named the largest group); that does not tell how well a campaign "
+        "works.",
+        accuracy=say.percent(held_out["accuracy"]),
+        clients=say.number(held_out["clients"]),
+        baseline=say.percent(held_out["baseline"]["accuracy"]),
+    )
+
+
+def _hardest(facts: Facts, say: Language) -> str:
+    by_persona = facts.metrics["held_out"]["by_persona"]
+    hardest = min(facts.personas, key=lambda persona: by_persona[persona["name"]]["f1"])
+    scores = by_persona[hardest["name"]]
+    return say.gettext(
+        "The hardest to recognise is {label}: the rules find {recall} of its clients, and are right in {precision} "
+        "of the cases in which they name it.",
+        label=persona_label(hardest, say),
+        recall=say.percent(scores["recall"]),
+        precision=say.percent(scores["precision"]),
+    )
+
+
+def _stable(facts: Facts, say: Language) -> str:
+    stability = facts.metrics["stability"]
+    return say.gettext(
+        _STABLE if stability["mean"] >= STABLE else _UNSTABLE,
+        count=stability["bootstraps"],
+        mean=score(stability["mean"], say),
+    )
+
+
+def _agreement(facts: Facts, say: Language) -> str:
+    return say.gettext(
+        "Of all clients, {share} get the persona of their statistical group; for the others the rules decide.",
+        share=say.percent(facts.metrics["agreement"]),
+    )
 
 
 def particulars(facts: Facts, say: Language) -> list[tuple[str, str]]:
-    """Return the facts of the run, each with its name."""
-    metrics = facts.metrics
-    events, parameters = metrics["events"], metrics["parameters"]
-    sample = say.number(metrics["sample_clients"]) if "sample_clients" in metrics else ""
+    """Return the facts of the run that its snapshot has, each with its name."""
+    events, parameters = facts.metrics.get("events", {}), facts.metrics.get("parameters", {})
+    told = facts.has("events.by_day", "events.suspected_gaps")
     found = [
         (N_("Last day counted"), say.day(facts.as_of)),
-        (N_("Clients"), say.number(metrics["clients"])),
-        (N_("Clients drawn by lot to find the groups and the rules"), sample),
-        (N_("Rows in the files"), say.number(events["rows_read"])),
-        (N_("Events in these rows, of any date"), say.number(events["kept"])),
-        (N_("Exact duplicates dropped"), say.number(events["duplicates"])),
-        (N_("Rows rejected"), say.number(sum(events["rejected"].values()))),
-        (N_("Days with suspiciously few events"), _gaps([say.day(day) for day in suspected_gaps(facts)], say)),
-        (N_("Weekdays with hardly any events"), said_weekdays(closed_weekdays(facts), say)),
-        (N_("Periods counted back from it, in months"), ", ".join(map(str, parameters["window_months"]))),
-        (N_("Time zone of hours and days"), parameters["timezone"]),
-        (N_("Statistical groups"), str(metrics["silhouette"]["chosen_k"])),
-        (N_("Rules that decide the persona"), str(metrics["tree"]["leaves"])),
-        (N_("Random seed"), str(parameters["seed"])),
+        (N_("Clients"), say.number(sum(persona["clients"] for persona in facts.personas))),
+        (
+            N_("Clients drawn by lot to find the groups and the rules"),
+            _number(facts.metrics.get("sample_clients"), say),
+        ),
+        (N_("Rows in the files"), _number(events.get("rows_read"), say)),
+        (N_("Events in these rows, of any date"), _number(events.get("kept"), say)),
+        (N_("Exact duplicates dropped"), _number(events.get("duplicates"), say)),
+        (N_("Rows rejected"), _number(sum(events["rejected"].values()) if "rejected" in events else None, say)),
+        (N_("Days with suspiciously few events"), _gaps(facts, say) if told else ""),
+        (N_("Weekdays with hardly any events"), said_weekdays(closed_weekdays(facts), say) if told else ""),
+        (N_("Periods counted back from it, in months"), ", ".join(map(str, parameters.get("window_months", ())))),
+        (N_("Time zone of hours and days"), parameters.get("timezone", "")),
+        (N_("Statistical groups"), str(facts.metrics.get("silhouette", {}).get("chosen_k", ""))),
+        (N_("Rules that decide the persona"), str(len(facts.tree.leaves))),
+        (N_("Random seed"), str(parameters.get("seed", ""))),
     ]
     return [(say.gettext(name), fact) for name, fact in found if fact]
 
 
-def _gaps(days: Sequence[str], say: Language) -> str:
+def _number(value: float | None, say: Language) -> str:
+    return "" if value is None else say.number(value)
+
+
+def _gaps(facts: Facts, say: Language) -> str:
+    days = [say.day(day) for day in suspected_gaps(facts)]
     if len(days) > GAPS_NAMED:
         named, more = ", ".join(days[:GAPS_NAMED]), len(days) - GAPS_NAMED
         return say.ngettext("{days} and {count} more", "{days} and {count} more", more, days=named)

@@ -44,6 +44,8 @@ class Settings:
     port: int = _setting(8000, "The port to listen at; 0 for any that is free.", least=0, most=65_535)
     api_keys: str = _setting("", "API keys, a line each: name:scope[,scope]:sha256-of-the-key.")
     api_keys_file: str = _setting("", "A file of API keys, read again when it changes.")
+    session_secret: str = _setting("", "What signs people's sessions beside their keys, 32 characters or more.")
+    session_hours: int = _setting(12, "For how many hours people stay signed in.", least=1, most=8760)
     allow_anyone: bool = _setting(False, "Whether all who reach the service may ask when there are no API keys.")
     allowed_hosts: str = _setting("", "The names callers may send as Host, separated by commas; * for any.")
     proxies: int = _setting(0, "How many proxies in front set X-Forwarded-For and -Proto.", least=0, most=16)

@@ -10,9 +10,10 @@ from service.common.problems import MissingScopeError, ProblemError
 from service.common.request import KEY_NAME
 from service.keys.keys import Keys
 from service.keys.limits import RequestLimit
+from service.keys.sessions import Sessions
 
-COOKIE = "menagerie_key"
-"""Holds the key of a person who has signed in; it opens what is read, and nothing that is sent."""
+COOKIE = "menagerie_session"
+"""Holds the session of a person who has signed in; it opens what is read, and nothing that is sent."""
 
 _CHECK_AGAIN = "private, no-cache"
 """What a browser may keep of what a cookie opened: nothing that it shows unasked once somebody has signed out."""
@@ -21,8 +22,9 @@ _CHECK_AGAIN = "private, no-cache"
 class Guard:
     """Stands before views that need an API key; without keys it lets everyone through."""
 
-    def __init__(self, keys: Keys, limit: RequestLimit) -> None:
+    def __init__(self, keys: Keys, sessions: Sessions, limit: RequestLimit) -> None:
         self.keys = keys
+        self.sessions = sessions
         self._limit = limit
 
     def __bool__(self) -> bool:
@@ -40,7 +42,7 @@ class Guard:
             sent = environ.get("HTTP_AUTHORIZATION", "")
             by_cookie = not sent and "HTTP_COOKIE" in environ
             try:
-                name = self.keys.check(_authorization() if by_cookie else sent, scope)
+                name = self._checked(scope)
             except MissingScopeError as error:
                 environ[KEY_NAME] = error.key_name
                 raise
@@ -58,15 +60,14 @@ class Guard:
         if not self.keys:
             return True
         try:
-            self.keys.check(_authorization(), scope)
+            self._checked(scope)
         except ProblemError:
             return False
         return True
 
-
-def _authorization() -> str:
-    """Return the header that was sent, or what stands for it in the cookie of a person who reads."""
-    sent: str = request.environ.get("HTTP_AUTHORIZATION", "")
-    if sent or request.method not in ("GET", "HEAD"):
-        return sent
-    return f"Bearer {request.cookies.get(COOKIE, '')}"
+    def _checked(self, scope: str) -> str:
+        """Return who asks, by the header that was sent, or by the session of a person who reads."""
+        sent: str = request.environ.get("HTTP_AUTHORIZATION", "")
+        if sent or request.method not in ("GET", "HEAD"):
+            return self.keys.check(sent, scope)
+        return self.sessions.check(request.cookies.get(COOKIE, ""), scope)

@@ -48,8 +48,17 @@ class Keys:
         """Return whether a key is needed."""
         return bool(self._keys)
 
+    @property
+    def known(self) -> tuple[Key, ...]:
+        """Return the keys that are in force."""
+        return self._keys
+
     def check(self, authorization: str, scope: str) -> str:
-        """Return whose key is in this header, or raise the problem with it, in the same time whatever the key."""
+        """Return whose key is in this header, or raise the problem with it."""
+        return self.key_of(authorization, scope).name
+
+    def key_of(self, authorization: str, scope: str) -> Key:
+        """Return the key in this header, or raise the problem with it, in the same time whatever the key."""
         scheme, _, sent = authorization.partition(" ")
         if scheme.lower() != "bearer" or not sent.strip():
             raise NoKeyError
@@ -59,7 +68,7 @@ class Keys:
             raise BadKeyError
         for key in matching:
             if scope in key.scopes:
-                return key.name
+                return key
         raise MissingScopeError(scope, matching[0].name)
 
     def follow(self) -> float:

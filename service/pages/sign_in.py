@@ -1,4 +1,4 @@
-"""Signing in with an API key: once checked, a cookie holds it until the browser is closed or one signs out."""
+"""Signing in with an API key: once checked, a cookie holds a session, until it expires or one signs out."""
 
 import re
 from http import HTTPStatus
@@ -14,6 +14,7 @@ from service.pages.pages import SIGN_IN, Pages, link
 _OUR_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,2000}")
 """One that no browser takes for another site's."""
 
+_OLD_COOKIE = "menagerie_key"
 _OUR_SITES = ("same-origin", "none")
 
 
@@ -25,28 +26,36 @@ class SignIn:
 
     def form(self) -> Response:
         """Show the form."""
-        return self._pages.page("sign_in.html", to=_next(), wrong="")
+        return _without_old_cookie(self._pages.page("sign_in.html", to=_next(), wrong=""))
 
     def enter(self) -> AnyResponse:
-        """Check the key that was typed; if it opens the pages, remember it."""
+        """Check the key that was typed; if it opens the pages, begin a session."""
         _refuse_other_sites()
         key, to = request.form.get("key", "").strip(), _next()
         try:
-            self._pages.guard.keys.check(f"Bearer {key}", "lookup")
+            session = self._pages.guard.sessions.begin(f"Bearer {key}", "lookup")
         except (NoKeyError, BadKeyError, MissingScopeError) as error:
             return self._pages.page("sign_in.html", error.status, to=to, wrong=error.kind)
         answer = redirect(to, HTTPStatus.SEE_OTHER)
         answer.headers["Cache-Control"] = "no-store"
-        answer.set_cookie(COOKIE, key, secure=request.is_secure, httponly=True, samesite="Lax")
+        lasts_s = self._pages.guard.sessions.lasts_s
+        answer.set_cookie(COOKIE, session, lasts_s, secure=request.is_secure, httponly=True, samesite="Lax")
         return answer
 
     def leave(self) -> AnyResponse:
-        """Forget the key."""
+        """Forget the session."""
         _refuse_other_sites()
         answer = redirect(link("/"), HTTPStatus.SEE_OTHER)
         answer.headers["Cache-Control"] = "no-store"
         answer.delete_cookie(COOKIE, secure=request.is_secure, httponly=True, samesite="Lax")
         return answer
+
+
+def _without_old_cookie(answer: Response) -> Response:
+    """Have the browser forget the key that version 0.1 left with it."""
+    if _OLD_COOKIE in request.cookies:
+        answer.delete_cookie(_OLD_COOKIE, secure=request.is_secure, httponly=True, samesite="Lax")
+    return answer
 
 
 def _next() -> str:

@@ -103,6 +103,7 @@ def _says(facts: Facts, say: Language) -> str:
 CALENDAR = Picture(
     "calendar",
     N_("Events day by day"),
+    ("events.by_day", "events.suspected_gaps"),
     _figure,
     _says,
 )

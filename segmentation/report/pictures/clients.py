@@ -78,6 +78,7 @@ def _days(persona: Any, say: Language) -> str:
 CLIENTS = Picture(
     "clients",
     N_("Clients by recency, frequency and money"),
+    ("clients",),
     _figure,
     _says,
 )

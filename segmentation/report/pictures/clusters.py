@@ -103,6 +103,7 @@ def _says(facts: Facts, say: Language) -> str:
 CLUSTERS = Picture(
     "clusters",
     N_("How the groups got their personas"),
+    ("clusters", "distance_to_archetype"),
     _figure,
     _says,
 )

@@ -130,12 +130,14 @@ def _signed(value: float, say: Language) -> str:
 VARIANCE = Picture(
     "variance",
     N_("How many components describe the clients"),
+    ("pca.explained_variance", "pca.components_kept"),
     _variance_figure,
     _variance_says,
 )
 LOADINGS = Picture(
     "loadings",
     N_("What these components are made of"),
+    ("pca.loadings",),
     _loadings_figure,
     _loadings_says,
 )

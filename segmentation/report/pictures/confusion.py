@@ -71,6 +71,7 @@ def _says(facts: Facts, say: Language) -> str:
 CONFUSION = Picture(
     "confusion",
     N_("Where the rules and the grouping differ"),
+    ("held_out.confusion_matrix", "held_out.clients", "held_out.accuracy"),
     _figure,
     _says,
 )

@@ -18,5 +18,7 @@ class Picture:
 
     name: str
     title: str
+    needs: tuple[str, ...]
+    """Paths in metrics.json; where a snapshot lacks one, the picture is left out of its report."""
     figure: Callable[[Facts, Language], go.Figure]
     says: Callable[[Facts, Language], str]

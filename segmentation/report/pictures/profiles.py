@@ -95,6 +95,7 @@ def _says(facts: Facts, say: Language) -> str:
 PROFILES = Picture(
     "profiles",
     N_("The personas side by side"),
+    ("everyone",),
     _figure,
     _says,
 )

@@ -104,6 +104,7 @@ def _says(facts: Facts, say: Language) -> str:
 ROC = Picture(
     "roc",
     N_("How well each persona is recognised"),
+    ("held_out.roc", "held_out.by_persona"),
     _figure,
     _says,
 )

@@ -60,6 +60,7 @@ def _says(facts: Facts, say: Language) -> str:
 ROWS = Picture(
     "rows",
     N_("Rows left out, and why"),
+    ("events.rejected", "events.duplicates", "events.rows_read", "events.kept"),
     _figure,
     _says,
 )

@@ -65,6 +65,7 @@ def _says(facts: Facts, say: Language) -> str:
 SHARES = Picture(
     "shares",
     N_("Clients and revenue"),
+    (),
     _figure,
     _says,
 )

@@ -95,6 +95,7 @@ def _says(facts: Facts, say: Language) -> str:
 SILHOUETTE = Picture(
     "silhouette",
     N_("How many groups"),
+    ("silhouette.by_k", "silhouette.chosen_k", "silhouette.best_k"),
     _figure,
     _says,
 )

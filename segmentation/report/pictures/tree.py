@@ -131,6 +131,7 @@ def _says(facts: Facts, say: Language) -> str:
 TREE = Picture(
     "tree",
     N_("The rules as a tree"),
+    ("tree.clients_by_leaf", "clients"),
     _figure,
     _says,
 )
