@@ -156,9 +156,7 @@ FAMILIES: tuple[Family, ...] = (
 COLUMNS: tuple[Column, ...] = (
     Column(name="user_id", kind="id", label=N_("customer number"), meaning="the client; rows are sorted by it"),
     *(column for columns in zip(*(family.columns() for family in FAMILIES), strict=True) for column in columns),
-    Column(
-        name="last_purchase", kind="time", label=N_("last purchase"), meaning="last purchase in the 7-month window, UTC"
-    ),
+    Column(name="last_purchase", kind="time", label=N_("last purchase"), meaning="last purchase in the 7-month window"),
     Column(
         name="days_since_last_purchase",
         kind="days",
