@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashe
 PYTEST := $(BIN)/python -m pytest
 # Each of as many tests at once as there are processors gets one thread of the libraries underneath.
 SIDE_BY_SIDE := PYTHONDONTWRITEBYTECODE= MENAGERIE_THREADS=1 OMP_NUM_THREADS=1 $(PYTEST) --numprocesses logical
-SERIAL := alone or docker
+SERIAL := alone or browser or docker
 REST := alone or browser or checkers or data or docker or slow or spark
 RUN_STAMP := $(VENV)/.ready
 DEV_STAMP := $(VENV)/.ready-dev

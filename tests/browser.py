@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect, sync_playwright
 from shared_data import CHECKOUT, bundled
 
 from segmentation.pipeline import Run, run
@@ -51,6 +51,9 @@ class Look:
     def __str__(self) -> str:
         return f"{self.device}-{self.scheme}-{self.language}"
 
+
+# As long as a busy machine takes; what must be fast is timed by a test of its own.
+expect.set_options(timeout=30_000)
 
 LOOKS = (
     Look("desktop", "light", "en"),

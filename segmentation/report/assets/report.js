@@ -120,6 +120,7 @@
     }
   }
   addEventListener("hashchange", tellLanguage);
-  if (!location.hash && navigator.language.startsWith("fr")) location.replace("#fr");
+  const own = navigator.language.slice(0, 2);
+  if (!location.hash && own !== "en" && document.querySelector(`.report[lang="${own}"]`)) location.replace(`#${own}`);
   tellLanguage();
 }
