@@ -4,8 +4,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from snapshots import plain
 
 from contract.calendar import DAY_TIMES, WEEKDAYS
+from contract.columns import COLUMNS
 from segmentation.features.columns import SCHEMA
 
 # Seven kinds of client: days since the last purchase, items, value, views.
@@ -21,7 +23,7 @@ KINDS = [
 
 
 def some_clients(per_kind: int, seed: int = 0) -> pa.Table:
-    """Make clients of seven kinds, as a plain table of the 24 columns."""
+    """Make clients of seven kinds, as a plain client table."""
     rng = np.random.default_rng(seed)
     rows: list[dict[str, Any]] = []
     for days, items, value, views in KINDS:
@@ -29,7 +31,12 @@ def some_clients(per_kind: int, seed: int = 0) -> pa.Table:
             age = max(0, int(rng.normal(days, 3)))
             bought, spent = 1 + rng.poisson(items - 1), value * np.exp(rng.normal(0, 0.15))
             seen = 1 + rng.poisson(views)
-            row: dict[str, Any] = dict.fromkeys(SCHEMA.names, 0)
+            own = {
+                "days": age,
+                "count": seen,
+                "money": spent,
+            }  # also of a new column: one that is constant has no weight
+            row: dict[str, Any] = {column.name: own.get(column.kind, plain(column)) for column in COLUMNS}
             for months, reach in ((2, 61), (5, 152), (7, 213)):
                 inside = age < reach
                 row |= {
@@ -41,7 +48,6 @@ def some_clients(per_kind: int, seed: int = 0) -> pa.Table:
                 }
             row |= {
                 "user_id": len(rows) + 1,
-                "last_purchase": 1_580_000_000_000_000,
                 "days_since_last_purchase": age,
                 "cart_abandonments": int(rng.poisson(seen / 20)),
                 "total_purchase_value": spent,

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from contract.calendar import WINDOW_MONTHS
+from contract.columns import FEATURES, Column
 from segmentation.features.columns import SEGMENT_SCHEMA
 from segmentation.model.personas import PERSONAS
 from segmentation.model.profiles import profile
@@ -50,36 +51,28 @@ MODEL = {
 }
 
 
+_OF_A_KIND = {"count": 1, "days": 1, "money": 10.0, "time": datetime(2020, 4, 29, 10, 11, 12)}  # noqa: DTZ001 (no zone)
+_OF_A_NAME = {
+    **{f"number_of_views_{months}m": 4 for months in WINDOW_MONTHS},
+    **{f"number_of_carts_{months}m": 2 for months in WINDOW_MONTHS},
+    "preferred_brand": "runail",
+    "preferred_category": "nails.polish",
+    "most_active_time": "morning",
+    "most_active_day": "wednesday",
+}
+
+
+def plain(column: Column) -> Any:
+    """Return what a client that bought one item for 10.00 a day ago has in a column, also in one that is new."""
+    text = column.values[0] if column.values else None if column.nullable else "any"
+    return _OF_A_NAME.get(column.name, _OF_A_KIND.get(column.kind, text))
+
+
 def client(user_id: int, persona: str, **fields: Any) -> dict[str, Any]:
     """Return a client that bought one item for 10.00 a day ago, changed by `fields`."""
-    windows = {
-        f"{name}_{months}m": value
-        for months in WINDOW_MONTHS
-        for name, value in {
-            "number_of_views": 4,
-            "number_of_carts": 2,
-            "number_of_sessions": 1,
-            "count_products": 1,
-            "avg_price": 10.0,
-        }.items()
-    }
-    row = {
-        "user_id": user_id,
-        **windows,
-        "last_purchase": datetime(2020, 4, 29, 10, 11, 12),  # noqa: DTZ001 (the column has no zone)
-        "days_since_last_purchase": 1,
-        "total_purchase_value": 10.0,
-        "cart_abandonments": 1,
-        "preferred_brand": "runail",
-        "preferred_category": "nails.polish",
-        "most_active_time": "morning",
-        "most_active_day": "wednesday",
-        "persona": persona,
-        "cluster": 3,
-        "agrees": True,
-        "confidence": 0.97,
-    }
-    return row | fields
+    row = {column.name: plain(column) for column in FEATURES}
+    segment = {"persona": persona, "cluster": 3, "agrees": True, "confidence": 0.97}
+    return {"user_id": user_id, **row, **segment, **fields}
 
 
 CLIENTS = (

@@ -1,7 +1,6 @@
 """The pages about customers: the look-up, one client, one persona."""
 
 from collections.abc import Mapping
-from datetime import date
 from http import HTTPStatus
 from itertools import chain, islice
 from typing import Any
@@ -74,7 +73,6 @@ def _known(snapshot: Snapshot, row: int) -> dict[str, Any]:
         "hundred": int(round(100 * confidence, 6)),  # downwards: 99.8 in 100 are not all
         "sure": "sure" if confidence >= _SURE else "fairly" if confidence >= _FAIRLY_SURE else "unsure",
         "features": features,
-        "purchased": date.fromisoformat(features["last_purchase"][: len("2020-04-30")]),
         "reasons": snapshot.tree.reasons(features),
         "better": next_better(snapshot.tree, snapshot.personas, features),
         "compared": figures.compared(features, persona["profile"]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from contract.columns import TYPICAL, Column
@@ -44,6 +45,11 @@ def compared(features: Mapping[str, Any], profile: Mapping[str, Any]) -> list[Co
 def readable(name: str) -> str:
     """Return a brand or a category's path as people write it."""
     return name.replace(".", " › ").replace("_", " ")
+
+
+def date_of(instant: str) -> date:
+    """Return the day of an instant as an answer has it, by ISO 8601 in UTC."""
+    return datetime.fromisoformat(instant).date()
 
 
 def _pair(profile: Mapping[str, Any], name: str) -> tuple[float, float] | None:

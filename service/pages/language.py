@@ -9,7 +9,7 @@ from contract.calendar import HOURS, LONGEST_WINDOW, WINDOW_MONTHS
 from contract.columns import COLUMNS, FAMILIES, TYPICAL, Column
 from contract.words import N_
 from languages import DEFAULT, LANGUAGES, Language, language
-from service.pages.figures import readable
+from service.pages.figures import date_of, readable
 
 PARAMETER = "lang"
 _TIMES = {
@@ -42,12 +42,14 @@ def language_of(request: Request) -> Language:
 
 def said(say: Language) -> dict[str, Any]:
     """Return what templates say, and of what: functions of the language, and the columns with their names."""
+    day_times, weekdays = _day_times(say), {name: say.gettext(day) for name, day in _WEEKDAYS.items()}
     functions = (say.ngettext, say.of, say.whole, say.decimal, say.money, say.about, say.percent, say.day)
     return {
         **{function.__name__: function for function in functions},
         "_": say.gettext,
         "capitalized": say.capitalized,
         "readable": readable,
+        "date_of": date_of,
         "titled": lambda column: _titled(column, say),
         "language": say.code,
         "others": [language(code) for code in LANGUAGES if code != say.code],
@@ -55,8 +57,9 @@ def said(say: Language) -> dict[str, Any]:
         "families": FAMILIES,
         "single": _SINGLE,
         "windows": WINDOW_MONTHS,
-        "day_times": _day_times(say),
-        "weekdays": {name: say.gettext(day) for name, day in _WEEKDAYS.items()},
+        "day_times": day_times,
+        "weekdays": weekdays,
+        "choices": {**day_times, **weekdays},
     }
 
 
