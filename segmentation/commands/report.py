@@ -7,12 +7,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from contract.snapshot import CLIENTS, METRICS, PERSONAS
+from contract.snapshot import CLIENTS, METRICS, PERSONAS, TREE
 from languages import language
 from segmentation.commands.snapshots import store_named
-from segmentation.features.columns import SEGMENT_SCHEMA
-from segmentation.model.files import load
+from segmentation.model.files import load_tree
 from segmentation.report import Facts, facts_of, report
+from segmentation.report.facts import DRAWN
 from segmentation.report.images import write_images
 from segmentation.snapshot.catalog import verified
 from segmentation.snapshot.manifest import Manifest
@@ -45,10 +45,9 @@ def facts_in(manifest: Manifest, folder: Path) -> Facts:
             f"Snapshot {manifest.id} was published by an earlier version, which noted less than a report shows;"
             " run the segmentation again."
         )
-    model = load({file.name: file.read_bytes() for file in (folder / "model").iterdir()})
-    segments = StoredTable(folder / CLIENTS, SEGMENT_SCHEMA, "assign")
+    segments = StoredTable(folder / CLIENTS, DRAWN, "assign")  # not all columns: an older snapshot has fewer
     as_of, seed = date.fromisoformat(manifest.as_of), metrics.get("parameters", {}).get("seed", 0)
-    return facts_of(as_of, personas, metrics, model.tree, segments, seed)
+    return facts_of(as_of, personas, metrics, load_tree((folder / TREE).read_bytes()), segments, seed)
 
 
 def _json(path: Path) -> Any:

@@ -12,10 +12,12 @@ from segmentation.model.clusters import nearest
 from segmentation.model.inputs import INPUT_NAMES
 from segmentation.model.personas import PERSONA_NAMES
 from segmentation.model.space import Space
-from segmentation.model.tree import Tree
+from segmentation.model.tree import LEAF, Tree
 from segmentation.tools.errors import BadInputError
 
 FORMAT = 1
+NODES = ("feature", "threshold", "left", "right", "shares")
+"""What is told of each node of a tree."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,23 @@ def dump(model: Model) -> dict[str, bytes]:
     return {"clusters.json": _encode(clusters), "tree.json": _encode(tree)}
 
 
+def load_tree(file: bytes) -> Tree:
+    """Return the tree of any version's model, which may look at other columns than today's.
+
+    Raises BadInputError when it is damaged, or asks about a column that is gone.
+    """
+    try:
+        tree = json.loads(file)
+        nodes = {name: np.array(values) for name, values in tree["nodes"].items()}
+        names = [feature["name"] for feature in tree["features"]]
+        nodes["feature"] = np.array(
+            [place if place == LEAF else INPUT_NAMES.index(names[place]) for place in nodes["feature"]]
+        )
+        return Tree(*(nodes[name] for name in NODES))
+    except (LookupError, ValueError, TypeError) as error:
+        raise BadInputError("The tree cannot be read: it is damaged, or asks about columns that are gone.") from error
+
+
 def load(files: dict[str, bytes]) -> Model:
     """Return the model in files that `dump` made; raise BadInputError for any other."""
     try:
@@ -73,7 +92,7 @@ def load(files: dict[str, bytes]) -> Model:
             space,
             np.array(clusters["centres"]),
             np.array([PERSONA_NAMES.index(name) for name in clusters["persona_of_cluster"]]),
-            Tree(*(nodes[n] for n in ("feature", "threshold", "left", "right", "shares"))),
+            Tree(*(nodes[name] for name in NODES)),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise BadInputError("The model cannot be read: it is damaged or not whole.") from error

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from segmentation.features.calendar import windows
+from segmentation.features.columns import SEGMENT_SCHEMA
 from segmentation.model.assign import persona_codes
 from segmentation.model.personas import PERSONA_NAMES
 from segmentation.model.tree import Tree
@@ -17,6 +18,8 @@ from segmentation.tools.parts import StoredTable
 
 SHOWN = ("days_since_last_purchase", "count_products_7m", "total_purchase_value")
 """What is shown of a client: recency, frequency, monetary. No user id, because a report is mailed around."""
+DRAWN = pa.schema([SEGMENT_SCHEMA.field(name) for name in ("persona", *SHOWN)])
+"""What is read of the clients."""
 MOST_SHOWN, LEAST_SHOWN = 5_000, 60
 """Clients in the sample, and of each persona, as long as there are so many, so that small ones are seen."""
 

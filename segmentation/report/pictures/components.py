@@ -85,8 +85,9 @@ def _variance_says(facts: Facts, say: Language) -> str:
 
 def _loadings_figure(facts: Facts, say: Language) -> go.Figure:
     loadings = facts.metrics["pca"]["loadings"]
-    names = [name for name in INPUT_NAMES if any(loading[name] for loading in loadings)]
-    left_out = [input_label(name, say) for name in INPUT_NAMES if name not in names]
+    known = [name for name in INPUT_NAMES if name in loadings[0]]  # an older model looked at fewer
+    names = [name for name in known if any(loading[name] for loading in loadings)]
+    left_out = [input_label(name, say) for name in known if name not in names]
     values = [[loading[name] for loading in loadings] for name in names]
     table = go.Heatmap(
         x=[str(place + 1) for place in range(len(loadings))],

@@ -20,7 +20,6 @@ _SAYS = N_(
     "The widest difference is in “{feature}”: {value} for the typical {label}, {everyone} for the "
     "typical client overall."
 )
-_TYPICAL = tuple(column.name for column in TYPICAL)
 _MOST = 2.0
 """Four times as much or a quarter has the full colour; personas differ by more, but not more visibly."""
 
@@ -31,10 +30,15 @@ def ratio(profile: Any, everyone: Any, feature: str) -> float:
     return own / all_
 
 
+def _typical(facts: Facts) -> list[str]:
+    """Return what the snapshot's profiles tell of: an older one may know less."""
+    return [column.name for column in TYPICAL if f"median_{column.name}" in facts.metrics["everyone"]]
+
+
 def _figure(facts: Facts, say: Language) -> go.Figure:
     everyone = facts.metrics["everyone"]
     profiles = [everyone, *(persona["profile"] for persona in facts.personas)]
-    features = [feature for feature in _TYPICAL if any(profile[f"median_{feature}"] for profile in profiles)]
+    features = [feature for feature in _typical(facts) if any(profile[f"median_{feature}"] for profile in profiles)]
     ratios = [[ratio(profile, everyone, feature) for profile in profiles] for feature in features]
     names = [say.gettext(_EVERYONE), *(persona_label(persona, say, "<br>") for persona in facts.personas)]
     table = go.Heatmap(
@@ -62,7 +66,7 @@ def _figure(facts: Facts, say: Language) -> go.Figure:
             "outlinewidth": 0,
         },
     )
-    left_out = [feature_label(feature, say) for feature in _TYPICAL if feature not in features]
+    left_out = [feature_label(feature, say) for feature in _typical(facts) if feature not in features]
     return figure(
         [table],
         say,
@@ -81,7 +85,7 @@ def _value(profile: Any, feature: str, say: Language) -> str:
 def _says(facts: Facts, say: Language) -> str:
     everyone = facts.metrics["everyone"]
     persona, feature = max(
-        ((persona, feature) for persona in facts.personas for feature in _TYPICAL),
+        ((persona, feature) for persona in facts.personas for feature in _typical(facts)),
         key=lambda pair: abs(log2(ratio(pair[0]["profile"], everyone, pair[1]))),
     )
     return say.gettext(_SAYS).format(
