@@ -19,7 +19,7 @@ INFRA := .venv-infra
 INFRA_STAMP := $(INFRA)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run messages test test-rest test-all test-changed check spark infra check-infra format bench screenshots lock clean
+.PHONY: help setup run messages docs test test-rest test-all test-changed check spark infra check-infra format bench screenshots lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ messages: $(DEV_STAMP) ## Bring every language's catalogue up to the texts that 
 	  $(BIN)/pybabel -q update -i build/messages.pot -o $$po -l $$(basename $$(dirname $$po)) \
 	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 120 || exit; \
 	  sed -i '/^"\(Project\|Report\|POT\|PO\|Last\|Language-Team\|Generated\)-/d; /^"Language-Team/d' $$po; done
+
+docs: $(DEV_STAMP) ## Write the table of columns into docs/features.md
+	PYTHONPATH=.:tests $(BIN)/python tests/column_table.py
 
 lock: $(DEV_STAMP) ## Compile requirements*.txt from pyproject.toml
 	$(LOCK) pyproject.toml -o requirements.txt
