@@ -77,7 +77,7 @@ messages: $(DEV_STAMP) ## Bring every language's catalogue up to the texts that 
 	for po in languages/*/messages.po; do \
 	  $(BIN)/pybabel -q update -i build/messages.pot -o $$po -l $$(basename $$(dirname $$po)) \
 	    --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 120 || exit; \
-	  sed -i '/^"\(Project\|Report\|POT\|PO\|Last\|Language-Team\|Generated\)-/d; /^"Language-Team/d' $$po; done
+	  sed -i.old '/^"\(Project\|Report\|POT\|PO\|Last\|Language-Team\|Generated\)-/d; /^"Language-Team/d' $$po && rm $$po.old; done
 
 docs: $(DEV_STAMP) ## Write the table of columns into docs/features.md
 	PYTHONPATH=.:tests $(BIN)/python tests/column_table.py

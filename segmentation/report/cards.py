@@ -111,6 +111,8 @@ def _tile(profile: Mapping[str, Any], column: Column, say: Language) -> Tile:
 
 def _counted(column: Column, count: int, say: Language) -> str:
     """Return what stands behind a figure of its own: items bought in 7 months."""
+    if column.kind == "days":
+        return say.ngettext("day since the last purchase", "days since the last purchase", count)
     phrases = phrases_of(column)
     words = say.of(phrases.one if phrases.one and say.is_one(count) else phrases.words) if phrases else ""
     return words.removeprefix("{value} ") if words.startswith("{value} ") else say.gettext(column.label)

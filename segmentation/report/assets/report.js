@@ -120,7 +120,7 @@
     }
   }
   addEventListener("hashchange", tellLanguage);
-  const own = navigator.language.slice(0, 2);
-  if (!location.hash && own !== "en" && document.querySelector(`.report[lang="${own}"]`)) location.replace(`#${own}`);
+  const own = document.querySelector(`.report[lang="${navigator.language.slice(0, 2)}"]`);
+  if (!location.hash && own && own !== document.querySelector(".report")) location.replace(`#${own.id}`);
   tellLanguage();
 }
