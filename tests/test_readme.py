@@ -37,7 +37,7 @@ def test_the_commands_work_in_the_order_in_which_they_stand(
         done = subprocess.run(words, cwd=tmp_path, env=home, check=False, capture_output=True, text=True)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
     current = small_store / "snapshots" / (small_store / "snapshots" / "CURRENT").read_text().strip()
-    personas = json.loads((current / "personas.json").read_text())["personas"]
+    personas = json.loads((current / "personas.json").read_text())
     (foxes,) = (persona["clients"] for persona in personas if persona["name"] == "fox")
     assert (tmp_path / "foxes.csv").read_text().count('"fox"') == foxes
 
