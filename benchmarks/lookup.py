@@ -47,7 +47,7 @@ CONNECTIONS = 8
 CLIENTS = 1_000_000
 PATTERN = ["fox", "owl", "owl", "owl", "owl"]
 READY_WITHIN_S = 10.0
-BAR = 0.9
+BAR = 0.8
 SETTINGS = Settings(port=0, workers=2)
 
 

@@ -44,7 +44,7 @@ def throughput(store: Path) -> bool:
     plain = lookup.compare(store)
     print("Lookups with keys, limits, metrics and log")
     guarded = lookup.compare(store, SETTINGS, WITH_KEY, 0.75)
-    return at_least("  ratio", plain, 0.9) & at_least("  ratio with keys and metrics", guarded, 0.75)
+    return at_least("  ratio", plain, lookup.BAR) & at_least("  ratio with keys and metrics", guarded, 0.75)
 
 
 @contextmanager

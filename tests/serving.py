@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -84,3 +85,28 @@ def running(
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def connected(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), WITHIN_S) as connection:
+        yield connection
+
+
+def whole_answer(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def asked(port: int, request: bytes) -> bytes:
+    with connected(port) as connection:
+        try:
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+            return whole_answer(connection)
+        except ConnectionError:  # it did not read a request to its end that it had refused
+            return b""
+
+
+def workers_of(service: Running) -> list[int]:
+    pid = service.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

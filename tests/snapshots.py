@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from contract.calendar import WINDOW_MONTHS
@@ -18,6 +19,7 @@ from segmentation.store.backends import open_store
 
 AS_OF = date(2020, 4, 30)
 NOW = datetime(2020, 5, 1, 6, 30, tzinfo=UTC)
+MANY = 300_000
 MODEL = {
     "format": 1,
     "features": [
@@ -145,3 +147,14 @@ def contents(*rows: dict[str, Any]) -> Contents:
 def publish_small(folder: Path, **changes: Any) -> str:
     """Publish the four clients, with fields of the contents changed, into a store and return the id."""
     return publish(replace(contents(), **changes), open_store(str(folder)), NOW)
+
+
+def publish_many(store: Path, persona: str = "fox", confidence: float = 0.75) -> str:
+    """Publish so many of a persona that the file of them fits into no buffer between the service and its caller."""
+    one = table(client(1, persona, confidence=confidence))
+    clients = one.take(pa.array(np.zeros(MANY, dtype=np.int64)))
+    clients = clients.set_column(0, one.schema.field(0), pa.array(np.arange(MANY)))
+    named = contents(client(1, persona))
+    personas = [{**entry, "clients": MANY if entry["name"] == persona else 0} for entry in named.personas]
+    counts = {"clients": MANY, "events": 40}
+    return publish(replace(named, clients=clients, personas=personas, counts=counts), open_store(str(store)), NOW)

@@ -5,51 +5,29 @@ import os
 import random
 import shutil
 import signal
-import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import partial
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-import pyarrow as pa
 import pytest
 from known_keys import known_key
-from serving import WITHIN_S, Running, running
-from snapshots import CLIENTS, NOW, client, contents, publish_small, table
+from serving import WITHIN_S, Running, asked, running, workers_of
+from snapshots import CLIENTS, MANY, NOW, client, contents, publish_many, publish_small
 
 from segmentation.snapshot.publish import publish
 from segmentation.store.backends import open_store
-from service.server.connections import REQUEST_S, STALLED_S
 from service.snapshots.reader import RefusedError, read_snapshot
 
 LOADERS = 4
 SWAPS = 20
 POSITIONS = 200
 FUZZED = 10_000
-STALLED = 20
-"""More than the service has threads."""
 KEY, KEY_LINE = known_key("shop", ["lookup"])
-
-
-MANY = 300_000
-
-
-def publish_many(store: Path, persona: str = "fox", confidence: float = 0.75) -> str:
-    """Publish so many of a persona that the file of them fits into no buffer between the service and its caller."""
-    one = table(client(1, persona, confidence=confidence))
-    clients = one.take(pa.array(np.zeros(MANY, dtype=np.int64)))
-    clients = clients.set_column(0, one.schema.field(0), pa.array(np.arange(MANY)))
-    named = contents(client(1, persona))
-    personas = [{**entry, "clients": MANY if entry["name"] == persona else 0} for entry in named.personas]
-    counts = {"clients": MANY, "events": 40}
-    return publish(replace(named, clients=clients, personas=personas, counts=counts), open_store(str(store)), NOW)
 
 
 Asked = tuple[str, str, str | None]
@@ -110,11 +88,6 @@ class Load:
             if answer.status != 200 or not self._check(body):
                 self.wrong.append(body)
         connection.close()
-
-
-def workers_of(service: Running) -> list[int]:
-    pid = service.process.pid
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def is_replaced(service: Running, victim: int, workers: int) -> bool:
@@ -262,123 +235,6 @@ def test_a_store_out_of_reach_is_told_and_its_snapshot_served(tmp_path: Path) ->
         assert [service.get(path)[0] for path in ("/segment/7", "/readyz")] == [200, 200]
 
 
-@contextmanager
-def connected(port: int) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), WITHIN_S) as connection:
-        yield connection
-
-
-def whole_answer(connection: socket.socket) -> bytes:
-    return b"".join(iter(lambda: connection.recv(65_536), b""))
-
-
-def test_a_request_in_flight_is_answered_after_the_stop_has_begun(tmp_path: Path) -> None:
-    publish_small(tmp_path)
-    with running(tmp_path, tmp_path / "log", "--workers", "1") as service, connected(service.port) as connection:
-        connection.sendall(b"GET /segment/7 HTTP/1.1\r\n")
-        for _ in range(4):
-            assert service.get("/healthz")[0] == 200  # asked later: so the worker reads the first request by now
-        service.process.send_signal(signal.SIGTERM)
-        assert len(service.wait_for_lines("Handling signal: term", 1)) == 1
-        connection.sendall(b"Host: localhost\r\n\r\n")
-        assert whole_answer(connection).startswith(b"HTTP/1.1 200 OK\r\n")
-        assert service.process.wait(WITHIN_S) == 0
-
-
-HALF_A_BODY = b"POST /segments HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%b\r\n\r\n{"
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        pytest.param(b"", marks=pytest.mark.slow),
-        b"GET /segment/7 HTTP/1.1\r\nHost: loc",
-        pytest.param(HALF_A_BODY % b"Content-Length: 100", marks=pytest.mark.slow),
-        HALF_A_BODY.replace(b"{", b"5\r\n{") % b"Transfer-Encoding: chunked",
-    ],
-)
-def test_callers_who_do_not_finish_their_request_silence_nobody(tmp_path: Path, sent: bytes) -> None:
-    publish_small(tmp_path / "store")
-    with running(tmp_path / "store", tmp_path / "log", "--workers", "1") as service, ExitStack() as open_ones:
-        stalled = [open_ones.enter_context(connected(service.port)) for _ in range(STALLED)]
-        for connection in stalled:
-            connection.sendall(sent)
-        assert [service.get("/segment/7")[0] for _ in range(20)] == [200] * 20
-        service.process.send_signal(signal.SIGTERM)
-        assert {whole_answer(connection) for connection in stalled} == {b""}
-        assert service.process.wait(WITHIN_S) == 0
-
-
-@pytest.mark.slow
-def test_a_request_that_does_not_end_is_given_up(tmp_path: Path) -> None:
-    publish_small(tmp_path / "store")
-    with running(tmp_path / "store", tmp_path / "log") as service, connected(service.port) as connection:
-        connection.settimeout(REQUEST_S + WITHIN_S)
-        connection.sendall(b"GET /segment/7 HTTP/1.1\r\n")
-        assert whole_answer(connection) == b""
-
-
-EXPORT = b"GET /personas/fox/clients?format=ndjson HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-
-@pytest.mark.slow
-def test_callers_who_do_not_read_their_files_leave_threads_to_others_and_are_left(tmp_path: Path) -> None:
-    publish_many(tmp_path / "store")
-    with running(tmp_path / "store", tmp_path / "log", "--workers", "1") as service, ExitStack() as open_ones:
-        stalled = [open_ones.enter_context(connected(service.port)) for _ in range(STALLED)]
-        for connection in stalled:
-            connection.sendall(EXPORT)
-        assert [service.get("/segment/7")[0] for _ in range(20)] == [200] * 20
-        assert len(service.wait_for_lines(f"A caller stalled for {STALLED_S:.0f} s and was left.", 2, 30)) == 2
-        assert service.get("/personas/fox/clients?format=csv")[0] == 200
-
-
-@pytest.mark.slow
-def test_a_file_that_is_being_sent_is_sent_to_its_end_after_the_stop_has_begun(tmp_path: Path) -> None:
-    publish_many(tmp_path / "store")
-    with (
-        running(tmp_path / "store", tmp_path / "log", "--workers", "1") as service,
-        connected(service.port) as connection,
-    ):
-        connection.sendall(EXPORT)
-        begin = connection.recv(1000)
-        service.process.send_signal(signal.SIGTERM)
-        assert len(service.wait_for_lines("Handling signal: term", 1)) == 1
-        answer = begin + whole_answer(connection)
-        assert answer.count(b'"persona":"fox"') == MANY
-        assert service.process.wait(WITHIN_S) == 0
-
-
-@pytest.mark.parametrize("separately", [1, 7, 1000])
-def test_a_request_may_come_in_pieces_and_the_next_one_early(tmp_path: Path, separately: int) -> None:
-    publish_small(tmp_path / "store")
-    body = b'{"user_ids":[7]}'
-    chunked = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    told = b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
-    post = b"POST /segments HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    last = b"GET /segment/7 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-    requests = post + chunked + post + told + last
-    with running(tmp_path / "store", tmp_path / "log") as service, connected(service.port) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for first in range(0, len(requests), separately):
-            connection.sendall(requests[first : first + separately])
-        answers = whole_answer(connection)
-    assert answers.count(b"HTTP/1.1 200 OK\r\n") == 3
-    assert answers.count(b'"persona":"lion"') == 3
-
-
-def test_a_body_in_chunks_may_be_no_larger_than_another(tmp_path: Path) -> None:
-    publish_small(tmp_path / "store")
-    post = b"POST /segments HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    statuses = []
-    with running(tmp_path / "store", tmp_path / "log", "--max-body-bytes", "2000") as service:
-        for spaces in (1984, 1985, 100_000):
-            body = b'{"user_ids":[7]}' + b" " * spaces
-            chunked = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-            statuses.append(asked(service.port, post + b"Connection: close\r\n" + chunked)[9:12])
-    assert statuses == [b"200", b"413", b"413"]
-
-
 def fuzzed(chosen: random.Random) -> bytes:
     """Return a request that is odd in its method, path, headers or body, with a key in it or not."""
     text = "".join(chosen.choices("0123456789-+ %.~/?&=\0\r\n\t'\"<>{}[]éψ٣𝟛\ud800\\", k=chosen.randrange(1, 30)))
@@ -416,16 +272,6 @@ def fuzzed(chosen: random.Random) -> bytes:
     headers += [chosen.choice(names) + b": " + chosen.choice((odd, number, KEY.encode())) for _ in range(2)]
     method = chosen.choice((b"GET", b"GET", b"POST", b"POST", b"HEAD", b"PUT", b"BREW"))
     return method + b" " + path + b" HTTP/1.1\r\n" + b"\r\n".join(headers) + b"\r\nConnection: close\r\n\r\n" + body
-
-
-def asked(port: int, request: bytes) -> bytes:
-    with connected(port) as connection:
-        try:
-            connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
-            return whole_answer(connection)
-        except ConnectionError:  # it did not read a request to its end that it had refused
-            return b""
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ def test_it_answers_logs_no_user_id_and_ends_when_told_to(tmp_path: Path) -> Non
             raw = b"".join(iter(lambda: connection.recv(65_536), b""))
         assert service.stop() == 0
     assert [status for status, _, _ in answers] == [200, 404, 400]
-    everywhere = {"Date", "Connection", "Content-Length", CONTENT_SECURITY_POLICY, *dict(ALWAYS)}
+    everywhere = {"Server", "Date", "Connection", "Content-Length", CONTENT_SECURITY_POLICY, *dict(ALWAYS)}
     assert [set(headers) - everywhere for _, headers, _ in answers] == [
         {"Content-Type", "ETag", "Cache-Control", "X-Request-ID"},
         {"Content-Type", "Cache-Control", "X-Request-ID"},

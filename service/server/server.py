@@ -69,7 +69,6 @@ class Server(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "forwarded_allow_ips": "",  # what proxies say is the application's to judge
             "secure_scheme_headers": {},
-            "sendfile": False,  # a file would overtake the head
             "pre_fork": give_place,
             "post_fork": take_given_place,
             "child_exit": leave_given_place,

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from gunicorn.glogging import Logger
-from gunicorn.http import errors, wsgi
+from gunicorn.http import errors
 
 from service.app import App
 from service.common.headers import CONSTANT
@@ -16,6 +16,7 @@ from service.common.log import JsonLog, described
 from service.common.problems import CONTENT_TYPE, http_problem
 from service.metrics.shared_metrics import free_place, leave_place, take_place
 from service.server.connections import PatientWorker
+from service.server.incoming import RefusedRequestError
 
 _TOO_LARGE = {
     errors.LimitRequestLine: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -58,54 +59,8 @@ class ServerLogger(Logger):  # type: ignore[misc]
         self.error_log.handlers = [_JsonHandler(JsonLog(cfg.loglevel))]
 
 
-class _Response(wsgi.Response):  # type: ignore[misc]
-    """An answer whose head goes out together with the first piece of its body: a send, and a wake-up, less."""
-
-    headers_sent: bool
-    _head = b""
-
-    def process_headers(self, headers: list[tuple[str, str]]) -> None:
-        """Spare those at the end that are the same in every answer the check of each, which costs under load."""
-        if headers[-len(CONSTANT) :] == CONSTANT:
-            super().process_headers(headers[: -len(CONSTANT)])
-            self.headers += CONSTANT
-        else:
-            super().process_headers(headers)
-
-    def default_headers(self) -> list[str]:
-        return [line for line in super().default_headers() if not line.startswith("Server:")]
-
-    def send_headers(self) -> None:
-        """Make the head; it waits for the body."""
-        if not self.headers_sent:
-            lines = [*self.default_headers(), *[f"{name}: {value}\r\n" for name, value in self.headers], "\r\n"]
-            self._head = "".join(lines).encode("latin-1")
-            self.headers_sent = True
-
-    def close(self) -> None:
-        """End the answer, also one without a body."""
-        self.send_headers()
-        if self._head:
-            self.sock.sendall(self._head)
-            self._head = b""
-        super().close()
-
-    def _emit_body(self, data: bytes) -> None:
-        head, self._head = self._head, b""
-        if self.chunked:
-            self.sock.sendall(head)
-            super()._emit_body(data)
-        else:
-            self.sock.sendall(head + data)
-
-
 class Worker(PatientWorker):
     """A threaded worker that answers what is not HTTP without repeating it, there or in the log."""
-
-    def init_process(self) -> None:
-        """Leave the server's name out of every answer, then work."""
-        wsgi.Response = _Response
-        super().init_process()
 
     def load_wsgi(self) -> None:
         """Get the application, and begin what it does beside the requests."""
@@ -120,9 +75,9 @@ class Worker(PatientWorker):
 
     def handle_error(self, req: object, client: socket.socket, addr: object, exc: Exception) -> None:  # noqa: ARG002
         """Answer a request that could not be read, or whose answer could not be made."""
-        ours = not isinstance(exc, errors.ParseException)
+        ours = not isinstance(exc, errors.ParseException | RefusedRequestError)
         fault = HTTPStatus.INTERNAL_SERVER_ERROR if ours else HTTPStatus.BAD_REQUEST
-        status = _TOO_LARGE.get(type(exc), fault)
+        status = exc.status if isinstance(exc, RefusedRequestError) else _TOO_LARGE.get(type(exc), fault)
         request_id = secrets.token_hex(8)
         log = JsonLog(self.cfg.loglevel)
         error = {"exception": described(exc)} if ours else {"reason": type(exc).__name__}
