@@ -61,12 +61,14 @@ FROM builder AS service-code
 COPY contract /files/app/contract
 COPY languages /files/app/languages
 COPY service /files/app/service
+COPY storage /files/app/storage
 RUN chmod -R u=rwX,go=rX /files && make-repeatable /files
 
 FROM builder AS batch-code
 COPY contract /files/app/contract
 COPY languages /files/app/languages
 COPY segmentation /files/app/segmentation
+COPY storage /files/app/storage
 RUN chmod -R u=rwX,go=rX /files && make-repeatable /files
 
 FROM builder AS sample-files

@@ -31,7 +31,7 @@ from flask import Flask
 from segmentation.features.columns import SEGMENT_SCHEMA
 from segmentation.model.personas import PERSONAS
 from segmentation.snapshot.publish import Contents, publish
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from service.app import create_app
 from service.common.log import JsonLog
 from service.common.settings import Settings

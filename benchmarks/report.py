@@ -22,7 +22,7 @@ from benchmarks.run import AS_OF, ROOT, segmentation
 from segmentation.commands.report import facts_in
 from segmentation.report import facts_of, report
 from segmentation.snapshot.catalog import verified
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 
 CLIENTS = 2_000_000
 OPENINGS = 5

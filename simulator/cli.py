@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from segmentation.tools.errors import MenagerieError
+from contract.errors import MenagerieError
 from segmentation.tools.progress import reporter
 from simulator.shop import FORMATS, Shop
 from simulator.simulation import simulate

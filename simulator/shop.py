@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from segmentation.tools.errors import WrongUsageError
+from contract.errors import WrongUsageError
 
 Format = Literal["csv.gz", "csv", "parquet"]
 FORMATS: tuple[str, ...] = get_args(Format)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from contract.errors import WrongUsageError
 from segmentation.tools.ahead import ahead
-from segmentation.tools.errors import WrongUsageError
 from segmentation.tools.progress import Reporter
 from simulator.catalogue import Catalogue, stock
 from simulator.events import expand

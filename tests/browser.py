@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, e
 from shared_data import CHECKOUT, bundled
 
 from segmentation.pipeline import Run, run
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from segmentation.tools.progress import SILENT
 
 AS_OF = date(2020, 4, 30)

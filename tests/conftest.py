@@ -15,7 +15,7 @@ from shared_data import TOLD_TO_DO_WITHOUT, bundled
 
 from segmentation.ingest.ingest import ingest
 from segmentation.pipeline import Run, run
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from segmentation.tools.progress import SILENT
 from simulator import Shop, simulate
 

@@ -12,11 +12,11 @@ from faults import FaultyProxy
 from s3_servers import KEY, SECRET, S3Server
 from snapshots import NOW, client, contents
 
+from contract.errors import MenagerieError
 from segmentation.snapshot.catalog import check
 from segmentation.snapshot.publish import publish
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from segmentation.store.protocol import Store
-from segmentation.tools.errors import MenagerieError
 
 USER_ID = 712345670000
 """What no error may tell: the first of the user ids published here."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from segmentation.ingest.ingest import ingest
 from segmentation.ingest.sources import prepare
 from segmentation.pipeline import Run, run
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from segmentation.tools.progress import SILENT
 
 FORKS = multiprocessing.get_context("forkserver")

@@ -7,7 +7,7 @@ from pathlib import Path
 from segmentation.commands.report import facts_in
 from segmentation.report import Facts
 from segmentation.snapshot.catalog import verified
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 
 VOID = {"br", "meta", "link", "rect"}
 

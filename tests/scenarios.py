@@ -19,17 +19,17 @@ from s3_servers import environment
 from stacks import NAME, Deployed, deployed
 from test_deploy import NO_WAIT, OUTPUTS, Fargate
 
+from contract.errors import MenagerieError
 from ecs import deploy
 from segmentation.commands import cli
-from segmentation.store import bucket as s3
-from segmentation.store.bucket import Bucket
-from segmentation.tools.errors import MenagerieError
 from segmentation.tools.progress import SILENT
 from service.common.log import JsonLog
 from service.common.settings import read_settings
 from service.snapshots.comparisons import Comparisons
-from service.snapshots.s3_source import S3Source
+from service.snapshots.opening import open_source
 from simulator import Shop, simulate
+from storage import s3
+from storage.bucket import open_bucket
 
 AREAS = ("events", "rejects", "snapshots")
 """Of the store, where the batch uploads files."""
@@ -75,7 +75,7 @@ def stack_environment(stack: Deployed, folder: Path) -> dict[str, str]:
 def service(stack: Deployed, folder: Path) -> bool:
     """Look at what is served, and compare it with the one before, as the service does; tell whether there are any."""
     given = {"MENAGERIE_STORE": stack.outputs["StoreUrl"], "MENAGERIE_CACHE_DIR": str(folder / "cache")}
-    source = S3Source(read_settings([], given))
+    source = open_source(read_settings([], given))
     found = source.current()
     if found is None:
         return False
@@ -107,13 +107,13 @@ def batch(stack: Deployed, folder: Path, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(s3, "PART_BYTES", 5 * 2**20)
     (folder / "large").write_bytes(random.Random(3).randbytes(6 * 2**20))
     for area in AREAS:
-        Bucket(stack.outputs["StoreUrl"]).upload(folder / "large", f"{area}/large")
+        open_bucket(stack.outputs["StoreUrl"]).upload(folder / "large", f"{area}/large")
     with faulty_proxy(stack.client("s3").meta.endpoint_url) as proxy, patch.context() as through:
         through.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         proxy.plan = from_the(1, Fault.CONFLICT, "PUT .*partNumber=1", float("inf"))  # not tried again
         for area in AREAS:
             with pytest.raises(MenagerieError):
-                Bucket(stack.outputs["StoreUrl"]).upload(folder / "large", f"{area}/large")
+                open_bucket(stack.outputs["StoreUrl"]).upload(folder / "large", f"{area}/large")
 
 
 def raw_files(stack: Deployed, folder: Path) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from segmentation.features.columns import SEGMENT_SCHEMA
 from segmentation.model.personas import PERSONAS
 from segmentation.model.profiles import profile
 from segmentation.snapshot.publish import Contents, publish
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 
 AS_OF = date(2020, 4, 30)
 NOW = datetime(2020, 5, 1, 6, 30, tzinfo=UTC)

@@ -13,7 +13,7 @@ from known_keys import known_key
 from snapshots import CLIENTS, client, contents, publish_small
 
 from segmentation.snapshot.publish import publish
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from service.app import create_app
 from service.common.log import JsonLog
 from service.common.settings import Settings

@@ -20,7 +20,7 @@ from segmentation.commands.report import facts_in
 from segmentation.report import report
 from segmentation.snapshot.catalog import verified
 from segmentation.snapshot.publish import publish
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from service.answers.answer_schemas import Personas, Scored, Segment, Served
 from service.app import create_app
 from service.common.log import JsonLog

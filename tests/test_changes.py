@@ -17,7 +17,7 @@ from snapshots import AS_OF, CLIENTS, NOW, client, contents
 
 from segmentation.model.personas import PERSONA_NAMES
 from segmentation.snapshot.publish import publish
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from service.app import create_app
 from service.common.log import JsonLog
 from service.common.settings import Settings

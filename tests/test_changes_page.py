@@ -16,7 +16,7 @@ from test_changes import MARCH, damage, provided, published, serving
 from segmentation.features.calendar import windows
 from segmentation.model.personas import PERSONA_NAMES
 from segmentation.snapshot.publish import publish
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from service.pages.sankey import sankey
 from service.snapshots.changes import Flow
 from service.snapshots.coverage import begins_late

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
 
 from contract.columns import NAMES
+from contract.errors import BadInputError, WrongUsageError
 from segmentation.features import table as features
 from segmentation.features.columns import SCHEMA
 from segmentation.features.table import client_table, read_clients, write_clients
 from segmentation.ingest.ingest import ingest
-from segmentation.tools.errors import BadInputError, WrongUsageError
 
 AS_OF = date(2020, 4, 30)
 BOUGHT = "2020-04-15 12:00:00"

@@ -8,13 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 from kinds import some_clients
 
+from contract.errors import BadInputError
 from segmentation.features.columns import SCHEMA
 from segmentation.model.assign import assign
 from segmentation.model.files import dump
 from segmentation.model.fit import Fitted, fit, sample
 from segmentation.model.inputs import INPUT_NAMES, matrix
 from segmentation.model.profiles import profile
-from segmentation.tools.errors import BadInputError
 from segmentation.tools.parts import CHUNK_ROWS, StoredTable, chunks
 
 MOST = 300

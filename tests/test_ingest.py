@@ -17,13 +17,13 @@ import pytest
 from forked import FORKS, KILLED, ingest_mortally
 from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
 
+from contract.errors import BadInputError, MenagerieError, WrongUsageError
 from segmentation.features.table import client_table
 from segmentation.ingest import clean, csv_rows, merge, month_files, plain
 from segmentation.ingest.ingest import ingest
 from segmentation.ingest.ingested import Ingested, account
 from segmentation.ingest.month_files import holds_each_once
 from segmentation.tools import engine
-from segmentation.tools.errors import BadInputError, MenagerieError, WrongUsageError
 
 HEADER = ",".join(oracle.FIELDS)
 GOOD = "2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acme,9.99,33,s1"

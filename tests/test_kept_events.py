@@ -23,6 +23,7 @@ from forked import AS_OF, FORKS, NOW, ingest_killed
 from needs import Call, recorded
 from s3_servers import S3Server, entered, environment, moto_server, rclone_server
 
+from contract.errors import BadInputError
 from segmentation.features.table import write_clients
 from segmentation.ingest import source_file as stage
 from segmentation.ingest.ingested import account, is_ingested
@@ -30,8 +31,7 @@ from segmentation.ingest.source_file import digests
 from segmentation.ingest.sources import prepare
 from segmentation.pipeline import Run, run
 from segmentation.store import lineage
-from segmentation.store.backends import open_store
-from segmentation.tools.errors import BadInputError
+from segmentation.store.opening import open_store
 from segmentation.tools.progress import SILENT, Step
 from simulator import Shop, simulate
 

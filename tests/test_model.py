@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from contract.columns import AXES, INPUTS
+from contract.errors import BadInputError
 from languages import LANGUAGES, language
 from segmentation.model.archetypes import name_clusters
 from segmentation.model.assign import assign
@@ -24,7 +25,7 @@ from segmentation.model.personas import PERSONA_NAMES, PERSONAS
 from segmentation.model.rules import rules
 from segmentation.model.space import VARIANCE_KEPT, fit_space
 from segmentation.model.tree import LEAF, fit_tree
-from segmentation.tools.errors import BadInputError, QualityGateError
+from segmentation.tools.errors import QualityGateError
 
 EN, FR = language("en"), language("fr")
 

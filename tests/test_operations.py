@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from snapshots import client, contents, publish_small
 
 from segmentation.snapshot.publish import publish
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from service.answers.sent_features import EXAMPLE, Features
 from service.app import App, create_app
 from service.common.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES, policy_of

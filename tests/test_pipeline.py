@@ -23,7 +23,7 @@ from sklearn.metrics import adjusted_rand_score
 from segmentation.commands.cli import main
 from segmentation.pipeline import Outcome, Run, run
 from segmentation.snapshot.catalog import check
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from segmentation.tools.errors import QualityGateError
 from segmentation.tools.progress import SILENT
 from simulator import Shop, simulate

@@ -15,6 +15,7 @@ from reports import Page, facts_of_store
 from rich.console import Console
 from test_pictures import made
 
+from contract.errors import BadInputError
 from languages import LANGUAGES
 from languages import language as speaking
 from segmentation.commands.closing import print_table
@@ -23,7 +24,6 @@ from segmentation.report import Facts, report
 from segmentation.report.cards import cards
 from segmentation.report.pictures import FOR_ANALYSTS, FOR_MARKETERS, PICTURES
 from segmentation.report.summary import particulars, summary, trust
-from segmentation.tools.errors import BadInputError
 from service.common.headers import policy_of
 
 EN, FR = speaking("en"), speaking("fr")

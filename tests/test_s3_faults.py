@@ -12,11 +12,11 @@ from faults import FaultyProxy, faulty_proxy
 from s3_servers import S3Server, environment, moto_server
 from shared_data import bundled
 
+from contract.errors import MenagerieError
 from segmentation.ingest.sources import fetch as stage
-from segmentation.store import bucket as s3
-from segmentation.store.bucket import ATTEMPTS, Bucket
-from segmentation.tools.errors import MenagerieError
 from segmentation.tools.progress import SILENT
+from storage import s3
+from storage.bucket import open_bucket
 
 pytestmark = pytest.mark.s3
 
@@ -163,7 +163,7 @@ def test_raw_files_arrive_whole_or_not_at_all(
     with pytest.raises(MenagerieError) as told:
         stage([url], tmp_path / "for ever", SILENT)
     assert is_a_sentence(str(told.value))
-    assert len(proxy.faults) == ATTEMPTS
+    assert len(proxy.faults) == s3.ATTEMPTS
 
 
 PARTS = {"begins": r"POST .*\?uploads", "sends a part": "PUT .*partNumber=2", "ends": r"POST .*\?uploadId"}
@@ -177,7 +177,7 @@ def test_an_upload_in_parts_is_whole(
     monkeypatch.setattr(s3, "PART_BYTES", 5 * 2**20)  # the least that S3 takes
     (tmp_path / "large").write_bytes(random.Random(3).randbytes(12 * 2**20))
     proxy.restart(from_the(1, fault, PARTS[step]))
-    Bucket(remote.url(tmp_path.name)).upload(tmp_path / "large", "large")
+    open_bucket(remote.url(tmp_path.name)).upload(tmp_path / "large", "large")
     assert [seen.fault for seen in proxy.faults] == [fault]
     whole = remote.client.get_object(Bucket=remote.bucket, Key=f"{tmp_path.name}/large")
     assert whole["Body"].read() == (tmp_path / "large").read_bytes()
@@ -190,7 +190,7 @@ def test_an_upload_in_parts_that_fails_leaves_no_parts(
     (tmp_path / "large").write_bytes(bytes(12 * 2**20))
     proxy.restart(from_the(1, Fault.CUT_UPLOAD, "PUT .*partNumber=2", float("inf")))
     with pytest.raises(MenagerieError) as told:
-        Bucket(remote.url(tmp_path.name)).upload(tmp_path / "large", "large")
+        open_bucket(remote.url(tmp_path.name)).upload(tmp_path / "large", "large")
     assert is_a_sentence(str(told.value))
     under = {"Bucket": remote.bucket, "Prefix": f"{tmp_path.name}/"}
     assert "Uploads" not in remote.client.list_multipart_uploads(**under)

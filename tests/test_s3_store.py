@@ -14,6 +14,7 @@ from s3_servers import S3Server, entered, moto_server, rclone_server
 from shared_data import bundled
 from snapshots import CLIENTS, NOW, client, contents
 
+from contract.errors import BadInputError, MenagerieError, WrongUsageError
 from contract.snapshot import MANIFEST_NAME
 from segmentation.commands.cli import main
 from segmentation.ingest import sources
@@ -23,20 +24,14 @@ from segmentation.pipeline import Run, run
 from segmentation.snapshot.catalog import check, prune, rollback, serve, snapshots
 from segmentation.snapshot.manifest import Manifest
 from segmentation.snapshot.publish import publish, publish_over
-from segmentation.store import bucket as s3
-from segmentation.store.backends import open_store
-from segmentation.store.bucket import Bucket, Object
+from segmentation.store.opening import open_store
 from segmentation.store.protocol import Store
 from segmentation.tools import scratch
-from segmentation.tools.errors import (
-    BadInputError,
-    BadSnapshotError,
-    MenagerieError,
-    OvertakenError,
-    RemovedError,
-    WrongUsageError,
-)
+from segmentation.tools.errors import BadSnapshotError, OvertakenError, RemovedError
 from segmentation.tools.progress import SILENT
+from storage import s3
+from storage.bucket import Object, open_bucket
+from storage.s3 import S3Bucket
 
 pytestmark = pytest.mark.s3
 
@@ -164,14 +159,14 @@ def test_current_moves_by_a_conditional_write(
     store, rival = (open_store(conditional.url(tmp_path.name)) for _ in range(2))
     before = publish(contents(), store, NOW) if served_before else None
     winner = publish(contents(client(1, "owl")), open_store(str(tmp_path / "local")), NOW)
-    write = Bucket.write
+    write = S3Bucket.write
 
-    def late(bucket: Bucket, key: str, content: bytes, over: str | None) -> None:
-        monkeypatch.setattr(Bucket, "write", write)
+    def late(bucket: S3Bucket, key: str, content: bytes, over: str | None) -> None:
+        monkeypatch.setattr(S3Bucket, "write", write)
         assert publish(contents(client(1, "owl")), rival, NOW) == winner  # between our look at CURRENT and our write
         write(bucket, key, content, over)
 
-    monkeypatch.setattr(Bucket, "write", late)
+    monkeypatch.setattr(S3Bucket, "write", late)
     with pytest.raises(OvertakenError, match=f"and {winner} now"):
         publish_over(before, contents(client(2, "owl")), store, LATER)
     assert check(store).id == winner
@@ -286,14 +281,14 @@ def test_an_audience_goes_to_s3(
 def test_files_larger_than_a_part_arrive_whole(server: S3Server, tmp_path: Path) -> None:
     content = os.urandom(s3.PART_BYTES * 2 + 1)
     (tmp_path / "large").write_bytes(content)
-    bucket = Bucket(server.url(tmp_path.name))
+    bucket = open_bucket(server.url(tmp_path.name))
     bucket.upload(tmp_path / "large", "large")
     (path,) = bucket.download(bucket.objects("large"), tmp_path / "back")
     assert path.read_bytes() == content
 
 
 def test_an_object_that_changes_while_it_is_read_is_refused(server: S3Server, tmp_path: Path) -> None:
-    bucket = Bucket(server.url(tmp_path.name))
+    bucket = open_bucket(server.url(tmp_path.name))
     put(server, f"{tmp_path.name}/events.csv", b"before")
     listed = bucket.objects()
     put(server, f"{tmp_path.name}/events.csv", b"afterwards")
@@ -306,14 +301,14 @@ def test_a_run_with_the_same_result_does_not_disturb(
 ) -> None:
     first = publish(contents(), store, NOW)
     publish(contents(), twin := open_store(str(tmp_path / "twin")), LATER)
-    download = Bucket.download
+    download = S3Bucket.download
 
-    def after_the_other(bucket: Bucket, objects: Sequence[Object], folder: Path, within: str = "") -> list[Path]:
-        monkeypatch.setattr(Bucket, "download", download)
+    def after_the_other(bucket: S3Bucket, objects: Sequence[Object], folder: Path, within: str = "") -> list[Path]:
+        monkeypatch.setattr(S3Bucket, "download", download)
         bucket.upload(twin.fetch(first) / MANIFEST_NAME, f"snapshots/{first}/{MANIFEST_NAME}")
         return download(bucket, objects, folder, within)
 
-    monkeypatch.setattr(Bucket, "download", after_the_other)
+    monkeypatch.setattr(S3Bucket, "download", after_the_other)
     assert check(store).created_at == LATER.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -325,11 +320,11 @@ def test_a_run_that_cannot_prune_has_published(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def refused(_: Bucket, keys: Sequence[str]) -> None:
+    def refused(_: S3Bucket, keys: Sequence[str]) -> None:
         if keys:
             raise MenagerieError("S3 answers AccessDenied.")
 
-    monkeypatch.setattr(Bucket, "remove", refused)
+    monkeypatch.setattr(S3Bucket, "remove", refused)
     url = conditional.url(tmp_path.name)
     publish(contents(), open_store(url), NOW)
     command = ["run", "--as-of", "2020-04-30", "--store", url, "--events", str(small_shop), "--keep", "1"]
@@ -340,7 +335,7 @@ def test_a_run_that_cannot_prune_has_published(
 
 def test_a_key_never_leads_out_of_its_folder(conditional: S3Server, tmp_path: Path) -> None:
     put(conditional, f"{tmp_path.name}/a/../../../escaped.csv")
-    bucket = Bucket(conditional.url(tmp_path.name))
+    bucket = open_bucket(conditional.url(tmp_path.name))
     with pytest.raises(BadInputError, match="leads out"):
         bucket.download(bucket.objects(), tmp_path / "back")
 

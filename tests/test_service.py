@@ -19,7 +19,7 @@ from snapshots import CLIENTS, MODEL, client, contents, publish_small
 
 from contract.columns import NAMES
 from segmentation.snapshot.publish import publish
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from service.app import create_app
 from service.common import log
 from service.common.headers import ALWAYS, CONTENT_SECURITY_POLICY, OWN_FILES

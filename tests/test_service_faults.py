@@ -20,7 +20,7 @@ from serving import WITHIN_S, Running, asked, running, workers_of
 from snapshots import CLIENTS, MANY, NOW, client, contents, publish_many, publish_small
 
 from segmentation.snapshot.publish import publish
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from service.snapshots.reader import RefusedError, read_snapshot
 
 LOADERS = 4

@@ -21,11 +21,11 @@ from snapshots import AS_OF, client, contents, publish_small
 
 from contract.snapshot import MANIFEST_NAME
 from segmentation.snapshot.publish import publish
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from service.common.log import JsonLog
 from service.common.settings import BadSettingError, Settings
-from service.snapshots.backends import open_source
 from service.snapshots.cache import Cache
+from service.snapshots.opening import open_source
 from service.snapshots.provider import Provider
 from service.snapshots.reader import USED
 
@@ -329,11 +329,12 @@ def test_while_the_store_is_away_the_service_goes_on_and_says_so_once(
             assert json.loads(service.get("/readyz")[2])["snapshot"] == second
         assert service.stop() == 0
     told = [(line["message"], line.get("reason")) for line in service.logged() if line["level"] != "info"]
+    reason = f"{moto.url(prefix)} cannot give snapshots/CURRENT: S3 cannot be reached, or does not answer in time."
     assert told == [
-        ("store unreachable", "EndpointConnectionError"),
+        ("store unreachable", reason),
         ("no snapshot to serve", None),
         ("store reachable again", None),
-        ("store unreachable", "EndpointConnectionError"),
+        ("store unreachable", reason),
         ("store reachable again", None),
     ]
     log = (tmp_path / "log").read_text()
@@ -346,7 +347,8 @@ def test_a_bucket_that_is_not_there_is_told_and_tried_again(
     elsewhere = S3Server(moto.endpoint, bucket="no-such-bucket", environment=moto.environment)
     follower = Follower(elsewhere, "store", tmp_path, monkeypatch)
     assert [follower.provider.follow(), follower.provider.follow()] == [False, False]
-    assert follower.logged() == [("store unreachable", "NoSuchBucket")]
+    reason = "s3://no-such-bucket/store cannot give snapshots/CURRENT: there is no such bucket."
+    assert follower.logged() == [("store unreachable", reason)]
 
 
 @pytest.mark.parametrize(
@@ -357,12 +359,12 @@ def test_a_bucket_that_is_not_there_is_told_and_tried_again(
         (
             ("--store", "s3://bucket/store"),
             {"AWS_ENDPOINT_URL": "nonsense"},
-            "The AWS settings in the environment cannot be used: ValueError.",
+            "s3://bucket/store cannot be opened: Invalid endpoint: nonsense.",
         ),
         (
             ("--store", "s3://bucket/store"),
             {"AWS_PROFILE": "nobody"},
-            "The AWS settings in the environment cannot be used: ProfileNotFound.",
+            "s3://bucket/store cannot be opened: The config profile (nobody) could not be found.",
         ),
         (
             ("--store", "s3://bucket/store", "--cache-dir", "/dev/null/cache"),
@@ -399,7 +401,7 @@ def test_who_pays_is_told_with_every_request(moto: S3Server, prefix: str, tmp_pa
         for name, value in moto.environment.items():
             patch.setenv(name, value)
         source = open_source(settings)
-    events = source._client.meta.events  # type: ignore[attr-defined]
+    events = source._bucket._client.meta.events  # type: ignore[attr-defined]
     events.register("before-send.s3", lambda request, **_: payers.append(request.headers.get("x-amz-request-payer")))
     provider = Provider(source, JsonLog("error"))
     assert provider.follow()

@@ -16,9 +16,9 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.preprocessing import StandardScaler
 
+from contract.errors import WrongUsageError
 from segmentation.ingest.events import COLUMNS
 from segmentation.model.personas import PERSONA_NAMES
-from segmentation.tools.errors import WrongUsageError
 from segmentation.tools.progress import Silent
 from simulator import Shop, simulate
 from simulator.behaviours import BEHAVIOURS

@@ -14,14 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 from snapshots import CLIENTS, NOW, client, contents, persona_entries, publish_small, table
 
+from contract.errors import BadInputError, MenagerieError, WrongUsageError
 from contract.snapshot import MANIFEST_NAME
 from segmentation.commands import snapshots as snapshots_command
 from segmentation.features.columns import SEGMENT_SCHEMA
 from segmentation.snapshot.catalog import rollback, snapshots
 from segmentation.snapshot.publish import ROW_GROUP_CLIENTS, publish, verify
 from segmentation.store import local as local_store
-from segmentation.store.backends import open_store
-from segmentation.tools.errors import BadInputError, BadSnapshotError, MenagerieError, WrongUsageError
+from segmentation.store.opening import open_store
+from segmentation.tools.errors import BadSnapshotError
 
 LATER = datetime(2020, 5, 2, tzinfo=UTC)
 

@@ -25,6 +25,7 @@ from botocore.session import Session
 from botocore.validate import ParamValidator
 from test_features import AS_OF, BOUGHT, Clients, Raw, event, write_csv
 
+from contract.errors import BadInputError, MenagerieError, WrongUsageError
 from segmentation.commands import cli
 from segmentation.commands.arguments import parser
 from segmentation.features import table as features
@@ -35,7 +36,6 @@ from segmentation.model.files import Model, dump
 from segmentation.model.fit import fit
 from segmentation.spark import session as spark
 from segmentation.spark import stages as spark_stages
-from segmentation.tools.errors import BadInputError, MenagerieError, WrongUsageError
 from segmentation.tools.parts import parts
 from segmentation.tools.progress import SILENT
 from simulator import Shop, simulate

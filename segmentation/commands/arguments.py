@@ -6,11 +6,11 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from contract.errors import WrongUsageError
 from languages import LANGUAGES
 from segmentation import VERSION
 from segmentation.commands import snapshots as snapshots_command
 from segmentation.model.personas import PERSONA_NAMES
-from segmentation.tools.errors import WrongUsageError
 
 FIRST_YEAR, LAST_YEAR = 1970, 9998  # with room for the windows and the day after
 EXIT_CODES = """exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 bad input,

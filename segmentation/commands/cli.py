@@ -11,9 +11,9 @@ import threading
 from collections.abc import Sequence
 from importlib import import_module
 
+from contract.errors import MenagerieError
 from segmentation.commands.arguments import parser
 from segmentation.tools.engine import reason
-from segmentation.tools.errors import MenagerieError
 
 DEBUG_VARIABLE = "MENAGERIE_DEBUG"
 STOPPED = 128  # and the number of the signal, as shells say it

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from contract.errors import BadInputError
 from contract.snapshot import CLIENTS, METRICS, PERSONAS, TREE
 from languages import language
 from segmentation.commands.snapshots import store_named
@@ -17,7 +18,6 @@ from segmentation.report.images import write_images
 from segmentation.snapshot.catalog import verified
 from segmentation.snapshot.manifest import Manifest
 from segmentation.store.delivery import delivered
-from segmentation.tools.errors import BadInputError
 from segmentation.tools.parts import StoredTable
 
 

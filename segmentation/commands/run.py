@@ -5,6 +5,7 @@ import os
 import time
 from datetime import UTC, date, datetime, timedelta
 
+from contract.errors import MenagerieError, WrongUsageError
 from contract.words import N_
 from languages import language
 from segmentation import pipeline
@@ -13,10 +14,10 @@ from segmentation.commands.snapshots import store_named
 from segmentation.ingest.arrivals import is_superseded
 from segmentation.ingest.ingested import Ingested
 from segmentation.snapshot.catalog import prune
-from segmentation.store.bucket import SCHEME
 from segmentation.store.protocol import Store
-from segmentation.tools.errors import MenagerieError, OvertakenError, WrongUsageError
+from segmentation.tools.errors import OvertakenError
 from segmentation.tools.progress import Reporter, reporter
+from storage.bucket import is_bucket
 
 SERVED = N_("Snapshot {id} is published and served.")
 QUIET_VARIABLE = "MENAGERIE_QUIET_S"
@@ -78,7 +79,7 @@ def _prune(store: Store, keep: int, report: Reporter) -> None:
 
 
 def _is_superseded(args: argparse.Namespace, report: Reporter) -> bool:
-    if len(args.events) != 1 or not args.events[0].startswith(SCHEME):
+    if len(args.events) != 1 or not is_bucket(args.events[0]):
         raise WrongUsageError("--arrived needs --events to be the one s3:// URL below which files land.")
     try:
         quiet = timedelta(seconds=int(os.environ.get(QUIET_VARIABLE, QUIET_S)))

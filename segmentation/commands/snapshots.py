@@ -4,11 +4,11 @@ import argparse
 import os
 from dataclasses import asdict
 
+from contract.errors import WrongUsageError
 from segmentation.snapshot.catalog import check, prune, rollback, serve, show, snapshots
 from segmentation.snapshot.manifest import canonical, total_bytes
-from segmentation.store.backends import open_store
+from segmentation.store.opening import open_store
 from segmentation.store.protocol import Store, checked_id, told_in_a_sentence
-from segmentation.tools.errors import WrongUsageError
 
 STORE_VARIABLE = "MENAGERIE_STORE"
 

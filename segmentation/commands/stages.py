@@ -9,6 +9,7 @@ from importlib import import_module
 
 import numpy as np
 
+from contract.errors import BadInputError, WrongUsageError
 from contract.snapshot import CLIENTS, METRICS, PERSONAS, USER_IDS
 from languages import language
 from segmentation import pipeline
@@ -30,7 +31,6 @@ from segmentation.snapshot.publish import publish_over
 from segmentation.spark import session as spark
 from segmentation.spark import stages as spark_stages
 from segmentation.store.delivery import delivered
-from segmentation.tools.errors import BadInputError, WrongUsageError
 from segmentation.tools.files import write_json
 from segmentation.tools.parts import StoredTable
 from segmentation.tools.progress import reporter

@@ -5,8 +5,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from contract.calendar import WINDOW_MONTHS, months_before
+from contract.errors import WrongUsageError
 from segmentation.ingest.sums import SLOT
-from segmentation.tools.errors import WrongUsageError
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ibis import duckdb as ibis_duckdb
 
 from contract.calendar import LONGEST_WINDOW, WINDOW_MONTHS
 from contract.columns import COUNTED, NAMES
+from contract.errors import BadInputError, MenagerieError
 from segmentation.features import definitions
 from segmentation.features.calendar import utc_offsets, windows
 from segmentation.features.columns import SCHEMA
@@ -22,7 +23,6 @@ from segmentation.ingest import rollups
 from segmentation.ingest.ingested import account, is_ingested, is_unfinished, month_files
 from segmentation.tools import engine
 from segmentation.tools.engine import quoted
-from segmentation.tools.errors import BadInputError, MenagerieError
 from segmentation.tools.parts import parts
 
 ORIGIN = b"menagerie"

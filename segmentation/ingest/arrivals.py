@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from time import sleep
 
+from contract.errors import BadInputError
 from segmentation.ingest.sources import raw_objects
-from segmentation.tools.errors import BadInputError
 from segmentation.tools.progress import Reporter
 
 

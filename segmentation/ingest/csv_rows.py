@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
+from contract.errors import BadInputError
 from segmentation.ingest import events, reasons
-from segmentation.tools.errors import BadInputError
 
 BLOCK_BYTES = 8 << 20
 """Text read at once: some 60,000 rows. Larger blocks leave the processor's cache, smaller ones cost calls."""

@@ -14,12 +14,12 @@ from threading import Event
 
 import duckdb
 
+from contract.errors import BadInputError, MenagerieError
 from segmentation.ingest import clean, merge, raw, rollups
 from segmentation.ingest.ingested import Ingested, account_of, accounts, arrived, month_files, read_ledger
 from segmentation.ingest.source_file import Source, digests, read_source
 from segmentation.store.lineage import LEDGER, STAGED
 from segmentation.tools import engine
-from segmentation.tools.errors import BadInputError, MenagerieError
 from segmentation.tools.files import write_json
 from segmentation.tools.progress import SILENT, Reporter, Step
 from segmentation.tools.workspace import workspace

@@ -9,10 +9,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from contract.errors import BadInputError
 from segmentation.ingest.month_files import Month, read_account
 from segmentation.ingest.source_file import Source
 from segmentation.store.lineage import LEDGER, STAGED
-from segmentation.tools.errors import BadInputError
 
 GAP_SHARE = 1 / 5
 """A day with less than this share of the median day's events is a suspected logging gap (design)."""

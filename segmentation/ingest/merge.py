@@ -14,10 +14,10 @@ from pathlib import Path
 
 import duckdb
 
+from contract.errors import MenagerieError
 from segmentation.ingest import events
 from segmentation.ingest.month_files import Month, footer, holds_each_once, read_account, time_range
 from segmentation.tools.engine import quoted
-from segmentation.tools.errors import MenagerieError
 
 _COLUMNS = ", ".join(events.COLUMNS)
 

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from contract.errors import BadInputError
 from segmentation.ingest import events
-from segmentation.tools.errors import BadInputError
 
 ACCOUNT = b"menagerie"
 """Under which a file of events says in its footer what became of its sources' rows."""

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from contract.errors import BadInputError
 from segmentation.ingest import events
 from segmentation.ingest.csv_rows import TEXT, Reject, read_csv
 from segmentation.tools.engine import reason
-from segmentation.tools.errors import BadInputError
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 PARQUET_ROWS = 250_000

@@ -20,11 +20,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contract.errors import MenagerieError
 from segmentation.ingest import clean, events, plain, raw
 from segmentation.ingest.csv_rows import Reject
 from segmentation.ingest.month_files import Months
 from segmentation.tools import engine
-from segmentation.tools.errors import MenagerieError
 from segmentation.tools.files import write_json
 from segmentation.tools.progress import Step
 

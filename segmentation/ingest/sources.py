@@ -1,21 +1,21 @@
-"""Where a run's events come from: local files and folders, and `s3://` URLs that are staged in scratch space."""
+"""Where a run's events come from: local files and folders, and buckets' URLs, which are staged in scratch space."""
 
 import shutil
 from collections.abc import Sequence, Set
 from pathlib import Path
 
+from contract.errors import BadInputError, MenagerieError
 from segmentation.ingest import raw
 from segmentation.ingest.ingest import ingest
 from segmentation.ingest.ingested import account, is_ingested, is_unfinished, is_whole
 from segmentation.ingest.source_file import digests
 from segmentation.store import lineage
-from segmentation.store.bucket import SCHEME, Bucket, Object
 from segmentation.store.lineage import LEDGER, STAGED
 from segmentation.store.protocol import Store
-from segmentation.store.s3 import fetch_ingested
-from segmentation.tools.errors import BadInputError, MenagerieError
+from segmentation.store.remote import fetch_ingested
 from segmentation.tools.progress import Reporter
 from segmentation.tools.scratch import check_room
+from storage.bucket import Bucket, Object, is_bucket, open_bucket
 
 DIGESTS = "digests.json"
 """In the folder of ingested events, so that a daily run does not read all raw files to tell which are new."""
@@ -98,9 +98,9 @@ def fetch(sources: Sequence[str], folder: Path, reporter: Reporter) -> list[Path
 
 def _ingested(source: str, work: Path, reporter: Reporter) -> Path | None:
     """Return a local folder if the source is one of ingested events."""
-    if not source.startswith(SCHEME):
+    if not is_bucket(source):
         return Path(source) if is_ingested(Path(source)) else None
-    bucket = Bucket(source)
+    bucket = open_bucket(source)
     if LEDGER not in (o.key for o in bucket.objects(LEDGER)):
         return None
     folder = work / "given"
@@ -113,8 +113,8 @@ Remote = list[tuple[Bucket, list[Object]]]
 
 
 def _found(sources: Sequence[str]) -> tuple[list[Path], Remote]:
-    paths = [Path(source) for source in sources if not source.startswith(SCHEME)]
-    remote = [raw_objects(source) for source in sources if source.startswith(SCHEME)]
+    paths = [Path(source) for source in sources if not is_bucket(source)]
+    remote = [raw_objects(source) for source in sources if is_bucket(source)]
     return raw.find(paths) if paths else [], remote
 
 
@@ -122,10 +122,10 @@ def raw_objects(url: str) -> tuple[Bucket, list[Object]]:
     """List the raw files at or below a URL."""
     above, _, name = url.rpartition("/")
     if name.endswith(raw.SUFFIXES):
-        bucket = Bucket(above)
+        bucket = open_bucket(above)
         found = [o for o in bucket.objects(name) if o.key == name]
     else:
-        bucket = Bucket(url)
+        bucket = open_bucket(url)
         found = [o for o in bucket.objects() if o.key.endswith(raw.SUFFIXES)]
     if not found:
         raise BadInputError(f"{url} holds no events: no {', '.join(raw.SUFFIXES)} in it.")

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from contract.errors import BadInputError
 from segmentation.features.columns import SCHEMA, SEGMENT_SCHEMA
 from segmentation.model.files import Model
 from segmentation.model.inputs import matrix
 from segmentation.model.personas import PERSONA_NAMES
 from segmentation.tools.ahead import ahead
 from segmentation.tools.engine import threads
-from segmentation.tools.errors import BadInputError
 from segmentation.tools.parts import StoredTable, chunks
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from contract.columns import INPUTS, Column
+from contract.errors import BadInputError
 from languages.phrases import phrases_of
 from segmentation.model.clusters import nearest
 from segmentation.model.inputs import INPUT_NAMES
 from segmentation.model.personas import PERSONA_NAMES
 from segmentation.model.space import Space
 from segmentation.model.tree import LEAF, Tree
-from segmentation.tools.errors import BadInputError
 
 FORMAT = 1
 NODES = ("feature", "threshold", "left", "right", "shares")

@@ -7,11 +7,11 @@ from typing import Any
 
 from contract.calendar import HOURS
 from contract.columns import AXES, TYPICAL, Column
+from contract.errors import BadInputError
 from contract.words import N_
 from languages import Language
 from languages.phrases import phrases_of
 from segmentation.report.words import AT_TIMES, ON_DAYS
-from segmentation.tools.errors import BadInputError
 
 RULES_SHOWN = 2
 """More rules than this fold away."""

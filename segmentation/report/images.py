@@ -5,10 +5,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from contract.errors import WrongUsageError
 from languages import Language
 from segmentation.report.facts import Facts
 from segmentation.report.pictures import PICTURES, Picture
-from segmentation.tools.errors import WrongUsageError
 
 WIDTH, SCALE = 1000, 2
 """In CSS pixels, and image pixels in each of them, so that print is sharp, too."""

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+from contract.errors import BadInputError
 from contract.snapshot import MANIFEST_NAME
 from segmentation.snapshot.manifest import Manifest, read_manifest
 from segmentation.snapshot.verify import verify
 from segmentation.store.protocol import Store, checked_id, told_in_a_sentence
-from segmentation.tools.errors import BadInputError, BadSnapshotError
+from segmentation.tools.errors import BadSnapshotError
 
 
 def snapshots(store: Store) -> list[Manifest]:

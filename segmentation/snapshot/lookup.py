@@ -22,9 +22,9 @@ import pyarrow.compute as pc
 
 from contract.columns import FEATURES as CLIENT_FEATURES
 from contract.columns import Column, Kind
+from contract.errors import BadInputError
 from contract.snapshot import ANSWERS, FEATURES, USER_IDS, WORDS
 from segmentation.model.assign import persona_codes
-from segmentation.tools.errors import BadInputError
 from segmentation.tools.parts import StoredTable
 
 MAX_CLUSTERS = 256

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from contract import snapshot as contract_snapshot
+from contract.errors import BadInputError
 from contract.snapshot import FORMAT, MANIFEST_NAME, seal, snapshot_id
-from segmentation.tools.errors import BadInputError, BadSnapshotError
+from segmentation.tools.errors import BadSnapshotError
 from segmentation.tools.files import files_below
 
 _LIBRARIES = ("duckdb", "ibis-framework", "numpy", "plotly", "pyarrow", "scikit-learn", "scipy")

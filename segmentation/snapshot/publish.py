@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contract.errors import BadInputError
 from contract.snapshot import ANSWERS, CLIENTS, METRICS, PERSONAS, REPORT, TREE
 from segmentation.features.columns import SEGMENT_SCHEMA
 from segmentation.model.personas import PERSONA_NAMES
@@ -17,7 +18,7 @@ from segmentation.snapshot.lookup import lookup_writer
 from segmentation.snapshot.manifest import Manifest, canonical, describe, write_manifest
 from segmentation.snapshot.verify import is_whole, verify
 from segmentation.store.protocol import Store, told_in_a_sentence
-from segmentation.tools.errors import BadInputError, BadSnapshotError
+from segmentation.tools.errors import BadSnapshotError
 from segmentation.tools.parts import StoredTable, chunks
 
 __all__ = ["BadSnapshotError", "Contents", "Manifest", "publish", "publish_over", "verify"]

@@ -19,11 +19,11 @@ from ibis import Table
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 from ibis.expr.operations import Hash
 
+from contract.errors import BadInputError, MenagerieError, WrongUsageError
 from segmentation.ingest import events as event
 from segmentation.ingest.month_files import ACCOUNT
 from segmentation.store.lineage import LEDGER, STAGED
 from segmentation.tools.engine import reason
-from segmentation.tools.errors import BadInputError, MenagerieError, WrongUsageError
 from segmentation.tools.parts import NOT_WHOLE, WHOLE
 
 if TYPE_CHECKING:

@@ -1,19 +1,19 @@
-"""A file that is either whole or not there, at a path or in S3."""
+"""A file that is either whole or not there, at a path or in a bucket."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from segmentation.store.bucket import SCHEME, Bucket
 from segmentation.tools.scratch import scratch
+from storage.bucket import is_bucket, open_bucket
 
 
 @contextmanager
 def delivered(out: str) -> Iterator[Path]:
-    """Give a file to write, and put it at a path or an `s3://` URL once it is whole."""
-    if out.startswith(SCHEME):
+    """Give a file to write, and put it at a path or below a bucket's URL once it is whole."""
+    if is_bucket(out):
         above, _, name = out.rpartition("/")
-        bucket = Bucket(above)
+        bucket = open_bucket(above)
         with scratch() as folder:
             yield folder / "draft"
             bucket.upload(folder / "draft", name)

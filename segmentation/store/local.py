@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from contract.errors import BadInputError
 from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOTS
 from segmentation.store import lineage
-from segmentation.tools.errors import BadInputError, OvertakenError, RemovedError
+from segmentation.tools.errors import OvertakenError, RemovedError
 
 _DRAFT_PREFIX = ".tmp-"
 

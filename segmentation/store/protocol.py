@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from contract.errors import BadInputError, MenagerieError, WrongUsageError
 from contract.snapshot import SNAPSHOT_ID
-from segmentation.tools.errors import BadInputError, MenagerieError, WrongUsageError
 
 _REFUSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOENT, errno.EEXIST}
 _FULL = {errno.ENOSPC, errno.EDQUOT}

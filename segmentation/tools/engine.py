@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from segmentation.tools.errors import MenagerieError, WrongUsageError
+from contract.errors import MenagerieError, WrongUsageError
 
 LIMIT_VARIABLE = "MENAGERIE_MEMORY_LIMIT"
 MOST_MEMORY_BYTES = 3_000_000_000

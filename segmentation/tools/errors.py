@@ -1,22 +1,6 @@
-"""What can go wrong, each with the exit code that the command line ends with."""
+"""What can go wrong in the batch besides the faults of `contract.errors`."""
 
-
-class MenagerieError(Exception):
-    """A fault told in one sentence; `exit_code` is what the process ends with."""
-
-    exit_code = 1
-
-
-class WrongUsageError(MenagerieError):
-    """The command was called in a way it cannot follow."""
-
-    exit_code = 2
-
-
-class BadInputError(MenagerieError):
-    """What was given to read cannot be read, or cannot be meant."""
-
-    exit_code = 3
+from contract.errors import BadInputError, MenagerieError
 
 
 class BadSnapshotError(BadInputError):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contract.errors import BadInputError
 from segmentation.tools.engine import reason
-from segmentation.tools.errors import BadInputError
 
 WHOLE = "_SUCCESS"
 """What Spark puts into a folder once all parts are there."""

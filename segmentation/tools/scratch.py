@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
-from segmentation.tools.errors import MenagerieError, WrongUsageError
+from contract.errors import MenagerieError, WrongUsageError
 
 VARIABLE = "MENAGERIE_SCRATCH"
 TIMES_RAW = 4

@@ -2,18 +2,18 @@
 
 import argparse
 import os
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from storage.bucket import names_a_bucket
+
 PREFIX = "MENAGERIE_"
 _DAY_S = 86_400
 
 _CACHE_DIR = str(Path(tempfile.gettempdir()) / f"menagerie-{os.getuid()}")
-_IN_S3 = re.compile(r"s3://[A-Za-z0-9._-]{1,255}(/.*)?")
 """The names that boto3 takes for a bucket."""
 
 
@@ -114,6 +114,6 @@ def _parsed(setting: "Field[Any]", text: str, source: str) -> bool | int | str:
         return text == "true"
     if not text or "\0" in text:
         raise BadSettingError(f"{source} must not be empty.")
-    if setting.name == "store" and "://" in text.removeprefix("file://") and not _IN_S3.fullmatch(text):
+    if setting.name == "store" and "://" in text.removeprefix("file://") and not names_a_bucket(text):
         raise BadSettingError(f"{source} must be a folder or s3://bucket/prefix, not {text!r}.")
     return text

@@ -27,7 +27,7 @@ from service.server.worker import (
     leave_given_place,
     take_given_place,
 )
-from service.snapshots.backends import open_source
+from service.snapshots.opening import open_source
 from service.snapshots.provider import Provider
 
 _KEEP_ALIVE_S = 75

@@ -6,7 +6,7 @@ from service.snapshots.snapshot import Snapshot
 
 
 class UnreachableError(Exception):
-    """The store does not answer; the message is the reason in a word, without addresses or credentials."""
+    """The store does not answer; the message is the reason, without addresses or credentials."""
 
 
 class Source(Protocol):

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from urllib3.exceptions import HTTPError
 
-from segmentation.tools.errors import BadInputError, MenagerieError, WrongUsageError
+from contract.errors import BadInputError, MenagerieError, WrongUsageError
 
 CUT_OFF = (IncompleteReadError, FlexibleChecksumError, HTTPClientError, HTTPError)
 """A body that did not arrive whole, or not as it was stored; boto3 repeats requests, but not a body half read."""

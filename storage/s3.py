@@ -6,10 +6,8 @@ verifies, downloads are verified against the one that it keeps: boto3 does both 
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,19 +16,15 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from segmentation.store.s3_errors import CUT_OFF, is_conflict, is_not_there, told
-from segmentation.tools.errors import BadInputError, WrongUsageError
+from contract.errors import BadInputError, WrongUsageError
+from storage.bucket import AT_ONCE, ChangedError, ConflictError, Content, Object, Patience
+from storage.s3_errors import CUT_OFF, is_conflict, is_not_there, told
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
-SCHEME = "s3://"
-ATTEMPTS = 5
-CONNECT_TIMEOUT_S = 5
-READ_TIMEOUT_S = 60
-AT_ONCE = 4
-"""Objects, or parts of a large one, that move at the same time."""
+CONNECT_S, READ_S, ATTEMPTS = 5, 60, 5
 PART_BYTES = 16 * 2**20
 """Ten thousand parts, the most that S3 allows, hold 156 GiB."""
 COPY_BYTES = 5 * 2**30
@@ -39,40 +33,29 @@ COPY_BYTES = 5 * 2**30
 T = TypeVar("T")
 
 
-class ConflictError(Exception):
-    """An object is not, or no longer, what a conditional write expected."""
-
-
-class ChangedError(BadInputError):
-    """An object is not, or no longer, what the listing told."""
-
-
-@dataclass(frozen=True)
-class Object:
-    """One object as a listing tells it; `etag` changes with its content, `modified` is in UTC."""
-
-    key: str
-    size: int
-    etag: str
-    modified: datetime
-
-
-class Bucket:
+class S3Bucket:
     """The objects below one `s3://bucket/prefix`; keys are relative to the prefix."""
 
-    def __init__(self, url: str) -> None:
-        """Read the URL and the environment's settings; nothing is asked of S3 yet."""
-        name, _, prefix = url.removeprefix(SCHEME).partition("/")
-        if not name:
-            raise WrongUsageError(f"{url!r} names no bucket; what is on S3 is s3://bucket or s3://bucket/prefix.")
-        self.url = f"{SCHEME}{name}/{prefix}".rstrip("/")
+    def __init__(self, url: str, variables: Mapping[str, str], patience: Patience | None) -> None:
+        """Read the URL and the variables; nothing is asked of S3 yet."""
+        name, _, prefix = url.removeprefix("s3://").partition("/")
+        self.url = f"s3://{name}/{prefix}".rstrip("/")
         self._name = name
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
-        with told(self.url, "be opened"):
-            self._client = _client()
-        payer = os.environ.get("MENAGERIE_S3_REQUEST_PAYER")
+        read_s = _seconds(variables, "MENAGERIE_S3_TIMEOUT_S", READ_S)
+        self._patience = patience or Patience(CONNECT_S, read_s, ATTEMPTS)
+        payer = variables.get("MENAGERIE_S3_REQUEST_PAYER")
         self._asked: dict[str, Any] = {"RequestPayer": payer} if payer else {}
-        self._written = self._asked | _encryption()
+        self._written = self._asked | _encryption(variables)
+        with told(self.url, "be opened"):
+            self._process_id, self._own_client = os.getpid(), _new_client(self._patience)
+
+    @property
+    def _client(self) -> "S3Client":
+        """This process's client; one made before a fork would share its connections."""
+        if self._process_id != os.getpid():
+            self._process_id, self._own_client = os.getpid(), _new_client(self._patience)
+        return self._own_client
 
     def whole_key(self, one: Object) -> str:
         """Return an object's key in the bucket, prefix included."""
@@ -91,11 +74,11 @@ class Bucket:
                 if not o["Key"].endswith("/")  # what consoles make to show an empty folder
             ]
 
-    def read(self, key: str) -> tuple[bytes, str] | None:
-        """Return a small object and its ETag, None when there is none."""
+    def read(self, key: str) -> Content | None:
+        """Return a small object, None when there is none."""
         with told(self.url, f"give {key}"):
             try:
-                return self._get(key, lambda answer: (answer["Body"].read(), answer["ETag"]))
+                return self._get(key, _content)
             except ClientError as error:
                 if is_not_there(error):
                     return None
@@ -116,6 +99,17 @@ class Bucket:
                 if is_conflict(error) or is_not_there(error):
                     raise ConflictError from error
                 raise
+
+    def fetch(self, key: str, target: Path) -> bool:
+        """Bring an object as it is now, and tell whether there is one."""
+        with told(self.url, f"give {key}"):
+            try:
+                self._get(key, lambda answer: _saved(answer, target))
+            except ClientError as error:
+                if is_not_there(error):
+                    return False
+                raise
+        return True
 
     def download(self, objects: Sequence[Object], folder: Path, within: str = "") -> list[Path]:
         """Bring objects into `folder`, under their keys without the beginning `within`; return where they are."""
@@ -160,14 +154,9 @@ class Bucket:
                 self._client.delete_object(Bucket=self._name, Key=self._prefix + key, **self._asked)
 
     def _download(self, one: Object, target: Path) -> None:
-        def save(answer: "GetObjectOutputTypeDef") -> bool:
-            with target.open("wb") as file:
-                shutil.copyfileobj(answer["Body"], file, 2**20)
-                return file.tell() == one.size
-
         with told(self.url, f"give {one.key}"):
             try:
-                same = self._get(one.key, save, IfMatch=one.etag)
+                same = self._get(one.key, lambda answer: _saved(answer, target), IfMatch=one.etag) == one.size
             except ClientError as error:
                 if not (is_conflict(error) or is_not_there(error)):
                     raise
@@ -184,32 +173,44 @@ class Bucket:
                 return take(answer)
             except CUT_OFF:
                 cuts += 1
-                if cuts == ATTEMPTS:
+                if cuts == self._patience.attempts:
                     raise
 
 
-def _client() -> "S3Client":
+def _content(answer: "GetObjectOutputTypeDef") -> Content:
+    version = f"{answer['ETag']} {answer['LastModified'].isoformat()} {answer.get('VersionId')}"
+    return Content(answer["Body"].read(), answer["ETag"], version)
+
+
+def _saved(answer: "GetObjectOutputTypeDef", target: Path) -> int:
+    """Write what arrives to a file, and return how much that was."""
+    with target.open("wb") as file:
+        shutil.copyfileobj(answer["Body"], file, 2**20)
+        return file.tell()
+
+
+def _new_client(patience: Patience) -> "S3Client":
     # A server that is not AWS's own answers at one name for all its buckets.
     elsewhere = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     config = Config(
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=_seconds("MENAGERIE_S3_TIMEOUT_S", READ_TIMEOUT_S),
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=patience.connect_s,
+        read_timeout=patience.read_s,
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
         s3={"addressing_style": "path" if elsewhere else "auto"},
     )
     return boto3.client("s3", config=config)
 
 
-def _encryption() -> dict[str, str]:
-    kind, key = os.environ.get("MENAGERIE_S3_SSE"), os.environ.get("MENAGERIE_S3_KMS_KEY_ID")
+def _encryption(variables: Mapping[str, str]) -> dict[str, str]:
+    kind, key = variables.get("MENAGERIE_S3_SSE"), variables.get("MENAGERIE_S3_KMS_KEY_ID")
     if kind not in (None, "", "AES256", "aws:kms"):
         raise WrongUsageError(f"MENAGERIE_S3_SSE must be AES256 or aws:kms, not {kind!r}.")
     given = {"ServerSideEncryption": kind, "SSEKMSKeyId": key if kind == "aws:kms" else None}
     return {name: value for name, value in given.items() if value}
 
 
-def _seconds(variable: str, default: int) -> int:
-    text = os.environ.get(variable, str(default))
+def _seconds(variables: Mapping[str, str], name: str, default: int) -> int:
+    text = variables.get(name, str(default))
     if not (text.isascii() and text.isdigit() and int(text)):
-        raise WrongUsageError(f"{variable} must be a whole number of seconds from 1 up, not {text!r}.")
+        raise WrongUsageError(f"{name} must be a whole number of seconds from 1 up, not {text!r}.")
     return int(text)

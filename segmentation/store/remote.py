@@ -1,4 +1,4 @@
-"""A store in S3: a snapshot's manifest is uploaded last, and `CURRENT` moves by a conditional write.
+"""A store in a bucket: a snapshot's manifest is uploaded last, and `CURRENT` moves by a conditional write.
 
 Beside `snapshots/`, `events/` and `rejects/` keep what was ingested from one set of raw files under one key.
 """
@@ -10,24 +10,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from contract.errors import MenagerieError
 from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOTS
 from segmentation.store import lineage
-from segmentation.store.bucket import AT_ONCE, ATTEMPTS, Bucket, ChangedError, ConflictError, Object
 from segmentation.store.lineage import DERIVED, LEDGER, LINEAGE
-from segmentation.tools.errors import MenagerieError, OvertakenError, RemovedError
+from segmentation.tools.errors import OvertakenError, RemovedError
 from segmentation.tools.files import files_below
 from segmentation.tools.scratch import scratch
+from storage.bucket import AT_ONCE, Bucket, ChangedError, ConflictError, Object
 
+_ATTEMPTS = 5
+"""At what others change meanwhile."""
 _SNAPSHOTS = f"{SNAPSHOTS}/"
 _CURRENT = f"{SNAPSHOTS}/{CURRENT}"
 
 
-class S3Store:
+class RemoteStore:
     """Snapshots in `<url>/snapshots/<id>`; copies of them are in scratch space as long as this object lives."""
 
-    def __init__(self, url: str) -> None:
-        """Open the store at an `s3://` URL; nothing is asked of it yet."""
-        self._bucket = Bucket(url)
+    def __init__(self, bucket: Bucket) -> None:
+        """Open the store in a bucket; nothing is asked of it yet."""
+        self._bucket = bucket
         self._open = ExitStack()
         self._recalled: dict[Path, tuple[Object, tuple[int, int]]] = {}
         weakref.finalize(self, self._open.close)
@@ -50,7 +53,7 @@ class S3Store:
         keys = [o.key for o in self._bucket.objects("events/") if o.key.endswith(f"/{LINEAGE}")]
         with ThreadPoolExecutor(AT_ONCE) as pool:
             found = dict(zip(keys, pool.map(self._bucket.read, keys), strict=True))
-        return {key.split("/")[1]: lineage.parse(its[0]) for key, its in found.items() if its}
+        return {key.split("/")[1]: lineage.parse(its.content) for key, its in found.items() if its}
 
     def recall(self, key: str, folder: Path) -> None:
         """Bring the events that were kept under `key` as a folder of ingested events, unless they have expired."""
@@ -63,7 +66,7 @@ class S3Store:
     def keep(self, key: str, folder: Path) -> None:
         """Keep a folder of ingested events and its new rejects under `key`; the lineage, uploaded last, makes it count.
 
-        What is as it was recalled is copied within S3.
+        What is as it was recalled is copied within the bucket.
         """
         for path in sorted((folder / "rejects").glob("*")):
             self._bucket.upload(path, f"rejects/{key}/{path.name}")
@@ -94,7 +97,7 @@ class S3Store:
         under = f"{_SNAPSHOTS}{snapshot_id}/"
         folder = self._open.enter_context(scratch()) / snapshot_id
         folder.mkdir()
-        for attempt in range(ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             found = self._bucket.objects(under)
             try:
                 self._bucket.download(
@@ -102,7 +105,7 @@ class S3Store:
                 )
                 break
             except ChangedError:  # by a run with the same result, which writes a manifest with another time
-                if attempt == ATTEMPTS - 1:
+                if attempt == _ATTEMPTS - 1:
                     raise
         return folder
 
@@ -115,7 +118,7 @@ class S3Store:
         self._bucket.remove([name])
         if manifest and self.current() == snapshot_id:
             with suppress(ConflictError):  # whoever serves it has put the manifest back already
-                self._bucket.write(name, manifest[0], over=None)
+                self._bucket.write(name, manifest.content, over=None)
             return False
         self._bucket.remove(keys)
         return True
@@ -126,7 +129,7 @@ class S3Store:
 
     def set_current(self, snapshot_id: str, expected: str | None) -> None:
         """Replace `CURRENT` if nobody else has done so since it was read here."""
-        for attempt in range(ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             with _switched_perhaps(snapshot_id, attempt > 0):
                 served, etag = self._current()
             if served not in (expected, snapshot_id):
@@ -154,8 +157,8 @@ class S3Store:
         raise RemovedError(self.url, snapshot_id)
 
     def _current(self) -> tuple[str | None, str | None]:
-        content, etag = self._bucket.read(_CURRENT) or (b"", None)
-        return content.decode("ascii", "replace").strip() or None, etag
+        found = self._bucket.read(_CURRENT)
+        return (found.content.decode("ascii", "replace").strip() or None, found.etag) if found else (None, None)
 
 
 @contextmanager
@@ -174,7 +177,7 @@ def fetch_ingested(bucket: Bucket, under: str, folder: Path) -> dict[Path, Objec
     found = {o.key.removeprefix(under): o for o in bucket.objects(under)}
     said = bucket.read(under + LINEAGE) if LINEAGE in found else None
     if said:  # and nothing that an earlier run has left under the same key
-        names = {path.removeprefix("events/") for path in lineage.parse(said[0], "files")} | {LEDGER, LINEAGE}
+        names = {path.removeprefix("events/") for path in lineage.parse(said.content, "files")} | {LEDGER, LINEAGE}
     else:
         names = {name for name in found if name.startswith(("month=", f"{DERIVED}/"))} | {LEDGER}
     if not names <= found.keys():

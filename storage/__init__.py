@@ -1,0 +1,1 @@
+"""Storage besides folders: buckets of objects, of one cloud or another."""
