@@ -1,23 +1,20 @@
 """The whole story: a shop's events in, a published snapshot out."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from segmentation.features.columns import SCHEMA, SEGMENT_SCHEMA
-from segmentation.features.table import read_origin, write_clients
+from segmentation.contents import contents_of
+from segmentation.features.columns import SCHEMA
+from segmentation.features.table import with_origin, write_clients
 from segmentation.ingest import sources
 from segmentation.ingest.ingested import Ingested, account
 from segmentation.model.assign import assign_file
-from segmentation.model.files import dump, load
+from segmentation.model.files import dump
 from segmentation.model.fit import fit
-from segmentation.model.portraits import portraits
-from segmentation.report import facts_of, report
-from segmentation.snapshot.manifest import canonical
-from segmentation.snapshot.publish import Contents, publish_over
+from segmentation.snapshot.publish import publish_over
 from segmentation.store.protocol import Store, told_in_a_sentence
 from segmentation.tools.errors import QualityGateError
 from segmentation.tools.parts import StoredTable
@@ -82,21 +79,3 @@ def check_rejects(ingested: Ingested) -> None:
                 f"{rejected:,} of the {file.rows_read:,} rows of {file.name} were rejected, mostly because {usual};"
                 f" more than {REJECTS_ALLOWED:.0%} is no accident."
             )
-
-
-def with_origin(metrics: Mapping[str, Any], clients: Path, seed: int) -> dict[str, Any]:
-    """Add to a model's metrics what its clients were made of."""
-    origin = read_origin(clients)
-    return {**metrics, **origin, "parameters": {**origin["parameters"], "seed": seed}}
-
-
-def contents_of(segments: Path, model_files: Mapping[str, bytes], metrics: Mapping[str, Any]) -> Contents:
-    """Return what a snapshot of these segments holds."""
-    as_of = date.fromisoformat(metrics["parameters"]["as_of"])
-    tree = load(dict(model_files)).tree
-    table = StoredTable(segments, SEGMENT_SCHEMA, "assign")
-    personas = portraits(table, tree, metrics)
-    written = json.loads(canonical({"personas": personas, "metrics": metrics}))  # so that the files give the same page
-    html = report(facts_of(as_of, **written, tree=tree, segments=table, seed=metrics["parameters"]["seed"]))
-    counts = {"events": metrics["events"]["kept"]}
-    return Contents(as_of, segments, model_files, personas, metrics, html, metrics["parameters"], counts)

@@ -24,7 +24,8 @@ from segmentation.model.inputs import ASKED, INPUT_NAMES, matrix, unskew
 from segmentation.model.personas import PERSONA_NAMES, PERSONAS
 from segmentation.model.rules import rules
 from segmentation.model.space import VARIANCE_KEPT, fit_space
-from segmentation.model.tree import LEAF, fit_tree
+from segmentation.model.tree import LEAF
+from segmentation.model.tree_fit import fit_tree
 from segmentation.tools.errors import QualityGateError
 
 EN, FR = language("en"), language("fr")

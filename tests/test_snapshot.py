@@ -1,6 +1,5 @@
 """A snapshot is whole, immutable and the same for the same contents; a store serves one at a time."""
 
-import argparse
 import errno
 import json
 import os
@@ -17,6 +16,7 @@ from snapshots import CLIENTS, NOW, client, contents, persona_entries, publish_s
 from contract.errors import BadInputError, MenagerieError, WrongUsageError
 from contract.snapshot import MANIFEST_NAME
 from segmentation.commands import snapshots as snapshots_command
+from segmentation.commands.arguments import parser
 from segmentation.features.columns import SEGMENT_SCHEMA
 from segmentation.snapshot.catalog import rollback, snapshots
 from segmentation.snapshot.publish import ROW_GROUP_CLIENTS, publish, verify
@@ -299,9 +299,7 @@ def test_other_stores_are_refused(url: str) -> None:
 
 
 def command(*words: str) -> int:
-    parser = argparse.ArgumentParser()
-    snapshots_command.add_arguments(parser)
-    return snapshots_command.run(parser.parse_args(words))
+    return snapshots_command.run(parser().parse_args(("snapshots", *words)))
 
 
 def test_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from contract.errors import WrongUsageError
 from languages import LANGUAGES
 from segmentation import VERSION
-from segmentation.commands import snapshots as snapshots_command
 from segmentation.model.personas import PERSONA_NAMES
 
 FIRST_YEAR, LAST_YEAR = 1970, 9998  # with room for the windows and the day after
 EXIT_CODES = """exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 bad input,
 4 refused to publish: a quality gate did, or another run has published meanwhile"""
 EVENTS_VARIABLE = "MENAGERIE_EVENTS"
+STORE_VARIABLE = "MENAGERIE_STORE"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
     _run_arguments(add("run", "do it all: ingest, features, fit, assign and publish"))
     _stage_arguments(add)
-    snapshots_command.add_arguments(add("snapshots", "list, show, verify, serve or roll back snapshots"))
+    _snapshots_arguments(add("snapshots", "list, show, verify, serve or roll back snapshots"))
     _personas_arguments(add("personas", "show the personas of the snapshot that is served"))
     _export_arguments(add("export", "write an audience: the clients of one persona"))
     _report_arguments(add("report", "make the report of a published snapshot anew, as a page or as pictures"))
@@ -124,13 +124,6 @@ def _events(one: argparse.ArgumentParser, text: str) -> None:
     )
 
 
-def local(text: str) -> Path:
-    """Return a path, which no URL is."""
-    if "://" in text:
-        raise WrongUsageError(f"{text!r} is no local path, and only those will do here.")
-    return Path(text)
-
-
 def _path(text: str) -> Path:
     try:
         return local(text)
@@ -191,8 +184,8 @@ def _store(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--store",
         metavar="URL",
-        default=os.environ.get(snapshots_command.STORE_VARIABLE),
-        help=f"where the snapshots are, a folder or s3://bucket/prefix (default: {snapshots_command.STORE_VARIABLE})",
+        default=os.environ.get(STORE_VARIABLE),
+        help=f"where the snapshots are, a folder or s3://bucket/prefix (default: {STORE_VARIABLE})",
     )
 
 
@@ -211,3 +204,31 @@ def _timezone(one: argparse.ArgumentParser) -> None:
 
 def _language(one: argparse.ArgumentParser, of: str = "of what is printed") -> None:
     one.add_argument("--lang", choices=LANGUAGES, default="en", help=f"{of} (default: %(default)s)")
+
+
+def _snapshots_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the actions and their arguments."""
+    store = argparse.ArgumentParser(add_help=False)
+    store.add_argument(
+        "--store",
+        metavar="URL",
+        default=os.environ.get(STORE_VARIABLE),
+        help=f"where the snapshots are, a folder or s3://bucket/prefix (default: {STORE_VARIABLE})",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", parents=[store], help="list the snapshots, the one served with a *")
+    for name, words in (("show", "print the manifest"), ("verify", "check every file against the manifest")):
+        action = actions.add_parser(name, parents=[store], help=f"{words} of a snapshot")
+        action.add_argument("id", nargs="?", help="which one (default: the one served)")
+    action = actions.add_parser("publish", parents=[store], help="serve this snapshot")
+    action.add_argument("id", help="which one")
+    action = actions.add_parser("prune", parents=[store], help="remove old snapshots, never the one served")
+    action.add_argument("--keep", type=int, required=True, metavar="N", help="how many of the newest stay")
+    actions.add_parser("rollback", parents=[store], help="serve the snapshot created before the one served")
+
+
+def local(text: str) -> Path:
+    """Return a path, which no URL is."""
+    if "://" in text:
+        raise WrongUsageError(f"{text!r} is no local path, and only those will do here.")
+    return Path(text)

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _stopping)  # the first process of a container ignores it otherwise
     try:
-        return int(import_module("segmentation.commands.stages").COMMANDS[args.command](args))
+        return int(import_module(f"segmentation.commands.{args.command}").run(args))
     except BrokenPipeError:  # whoever read our output, such as `head`, has enough of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

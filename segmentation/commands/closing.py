@@ -1,4 +1,4 @@
-"""The closing table of a run: the seven personas as a marketer reads them."""
+"""What commands close with: the seven personas as a marketer reads them."""
 
 from collections.abc import Sequence
 from textwrap import wrap
@@ -21,6 +21,7 @@ HEADINGS = (
     N_("Share of revenue"),
 )
 _HEADING_LETTERS = 9
+SERVED = N_("Snapshot {id} is published and served.")
 CAPTION = N_("Medians; amounts in the shop’s currency.")
 
 

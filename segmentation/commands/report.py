@@ -10,7 +10,7 @@ from typing import Any
 from contract.errors import BadInputError
 from contract.snapshot import CLIENTS, METRICS, PERSONAS, TREE
 from languages import language
-from segmentation.commands.snapshots import store_named
+from segmentation.commands.given import store_named
 from segmentation.model.files import load_tree
 from segmentation.report import Facts, facts_of, report
 from segmentation.report.facts import DRAWN

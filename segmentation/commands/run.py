@@ -6,11 +6,11 @@ import time
 from datetime import UTC, date, datetime, timedelta
 
 from contract.errors import MenagerieError, WrongUsageError
-from contract.words import N_
 from languages import language
 from segmentation import pipeline
 from segmentation.commands import closing, emf
-from segmentation.commands.snapshots import store_named
+from segmentation.commands.account import say_account
+from segmentation.commands.given import store_named
 from segmentation.ingest.arrivals import is_superseded
 from segmentation.ingest.ingested import Ingested
 from segmentation.snapshot.catalog import prune
@@ -19,7 +19,6 @@ from segmentation.tools.errors import OvertakenError
 from segmentation.tools.progress import Reporter, reporter
 from storage.bucket import is_bucket
 
-SERVED = N_("Snapshot {id} is published and served.")
 QUIET_VARIABLE = "MENAGERIE_QUIET_S"
 QUIET_S = 600
 """Seconds without a new file after which those that landed are taken to be all; months are uploaded one by one."""
@@ -65,7 +64,7 @@ def _run(args: argparse.Namespace, report: Reporter) -> pipeline.Outcome:
     _say_age(outcome.ingested, args.as_of, report)
     say = language(args.lang)
     closing.print_table(outcome.personas, say)
-    print(say.gettext(SERVED, id=outcome.snapshot_id))
+    print(say.gettext(closing.SERVED, id=outcome.snapshot_id))
     if args.keep:
         _prune(store, args.keep, report)
     return outcome
@@ -117,18 +116,3 @@ def _say_age(ingested: Ingested, as_of: date, report: Reporter) -> None:
             f"Warning: the last event is of {last}, {(as_of - last).days} days before the as-of date;"
             " everybody seems to have left since."
         )
-
-
-def say_account(ingested: Ingested, report: Reporter) -> None:
-    """Say what became of every file."""
-    for file in ingested.files:
-        rejected = ", ".join(f"{n:,} {reason}" for reason, n in file.rejected.items())
-        report.say(
-            f"{file.name}: {file.rows_read:,} rows read, {file.rows_kept:,} kept, "
-            f"{file.duplicates:,} duplicates dropped, {sum(file.rejected.values()):,} rejected"
-            + (f" ({rejected})" if rejected else "")
-        )
-    if ingested.gaps:
-        first = ", ".join(day.isoformat() for day in ingested.gaps[:3])
-        more = f" and {len(ingested.gaps) - 3} more days" if len(ingested.gaps) > 3 else ""
-        report.say(f"Suspected logging gaps (less than a fifth of a usual day's events): {first}{more}")

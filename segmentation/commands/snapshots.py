@@ -1,37 +1,13 @@
 """`segmentation snapshots`: what is in a store, and which snapshot is served."""
 
 import argparse
-import os
 from dataclasses import asdict
 
 from contract.errors import WrongUsageError
+from segmentation.commands.given import store_named
 from segmentation.snapshot.catalog import check, prune, rollback, serve, show, snapshots
 from segmentation.snapshot.manifest import canonical, total_bytes
-from segmentation.store.opening import open_store
 from segmentation.store.protocol import Store, checked_id, told_in_a_sentence
-
-STORE_VARIABLE = "MENAGERIE_STORE"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the actions and their arguments."""
-    store = argparse.ArgumentParser(add_help=False)
-    store.add_argument(
-        "--store",
-        metavar="URL",
-        default=os.environ.get(STORE_VARIABLE),
-        help=f"where the snapshots are, a folder or s3://bucket/prefix (default: {STORE_VARIABLE})",
-    )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", parents=[store], help="list the snapshots, the one served with a *")
-    for name, words in (("show", "print the manifest"), ("verify", "check every file against the manifest")):
-        action = actions.add_parser(name, parents=[store], help=f"{words} of a snapshot")
-        action.add_argument("id", nargs="?", help="which one (default: the one served)")
-    action = actions.add_parser("publish", parents=[store], help="serve this snapshot")
-    action.add_argument("id", help="which one")
-    action = actions.add_parser("prune", parents=[store], help="remove old snapshots, never the one served")
-    action.add_argument("--keep", type=int, required=True, metavar="N", help="how many of the newest stay")
-    actions.add_parser("rollback", parents=[store], help="serve the snapshot created before the one served")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -41,13 +17,6 @@ def run(args: argparse.Namespace) -> int:
         answer = _answer(args, store)
     print(answer)
     return 0
-
-
-def store_named(args: argparse.Namespace) -> Store:
-    """Open the store that the arguments or the environment name."""
-    if not args.store:
-        raise WrongUsageError(f"Name the store with --store or {STORE_VARIABLE}.")
-    return open_store(args.store)
 
 
 def _answer(args: argparse.Namespace, store: Store) -> str:

@@ -182,3 +182,9 @@ def _checked(connection: duckdb.DuckDBPyConnection, path: Path, as_of: date) -> 
     rows, *kept = connection.execute(query).fetchone() or [0]
     check(rows, kept, as_of)
     return int(rows)
+
+
+def with_origin(metrics: Mapping[str, Any], clients: Path, seed: int) -> dict[str, Any]:
+    """Add to a model's metrics what its clients were made of."""
+    origin = read_origin(clients)
+    return {**metrics, **origin, "parameters": {**origin["parameters"], "seed": seed}}

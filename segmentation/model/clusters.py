@@ -81,12 +81,6 @@ def fit_clusters(points: np.ndarray, value: np.ndarray, k: int, rng: np.random.G
     return np.asarray(model.cluster_centers_[np.argsort(-mean_value, kind="stable")])
 
 
-def nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Return the index of the nearest centre for each point."""
-    distances = np.stack([np.square(points - centre).sum(axis=1) for centre in centres])
-    return distances.argmin(axis=0)
-
-
 def subset(rows: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     """Return `most` rows drawn without replacement, in their order; all of them when there are no more."""
     if len(rows) <= most:

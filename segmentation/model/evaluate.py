@@ -15,8 +15,9 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from segmentation.model.clusters import nearest, subset
+from segmentation.model.clusters import subset
 from segmentation.model.personas import PERSONA_NAMES
+from segmentation.model.space import nearest
 from segmentation.model.tree import Tree
 
 BOOTSTRAPS, BOOTSTRAP_CLIENTS = 10, 20_000

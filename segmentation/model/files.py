@@ -9,10 +9,9 @@ import numpy as np
 from contract.columns import INPUTS, Column
 from contract.errors import BadInputError
 from languages.phrases import phrases_of
-from segmentation.model.clusters import nearest
 from segmentation.model.inputs import INPUT_NAMES
 from segmentation.model.personas import PERSONA_NAMES
-from segmentation.model.space import Space
+from segmentation.model.space import Space, nearest
 from segmentation.model.tree import LEAF, Tree
 
 FORMAT = 1

@@ -10,14 +10,14 @@ from threadpoolctl import threadpool_limits
 
 from contract.columns import AXES
 from segmentation.model.archetypes import Naming, name_clusters, ranks
-from segmentation.model.clusters import Silhouette, choose, fit_clusters, nearest, silhouettes
+from segmentation.model.clusters import Silhouette, choose, fit_clusters, silhouettes
 from segmentation.model.evaluate import evaluate_tree, explanation_cost, stability
 from segmentation.model.files import Model
 from segmentation.model.inputs import INPUT_NAMES, matrix
 from segmentation.model.personas import PERSONA_NAMES, PERSONAS
 from segmentation.model.profiles import profile
-from segmentation.model.space import Space, fit_space
-from segmentation.model.tree import fit_tree
+from segmentation.model.space import Space, fit_space, nearest
+from segmentation.model.tree_fit import fit_tree
 from segmentation.tools.ahead import ahead
 from segmentation.tools.engine import threads
 from segmentation.tools.errors import QualityGateError

@@ -29,6 +29,12 @@ class Space:
         return np.einsum("ij,kj->ik", (unskew(X) - self.mean) / self.scale, self.components)
 
 
+def nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Return the index of the nearest centre for each point."""
+    distances = np.stack([np.square(points - centre).sum(axis=1) for centre in centres])
+    return distances.argmin(axis=0)
+
+
 def fit_space(X: np.ndarray) -> Space:
     """Learn the space from the clients' raw inputs, shape (clients, inputs)."""
     values = unskew(X)

@@ -9,6 +9,7 @@ from contract.errors import WrongUsageError
 from languages import Language
 from segmentation.report.facts import Facts
 from segmentation.report.pictures import PICTURES, Picture
+from segmentation.report.pictures.template import TEMPLATES
 
 WIDTH, SCALE = 1000, 2
 """In CSS pixels, and image pixels in each of them, so that print is sharp, too."""
@@ -52,6 +53,6 @@ def _prepared(folder: Path) -> bool:
 
 
 def _image(picture: Picture, facts: Facts, folder: Path, say: Language) -> dict[str, Any]:
-    figure = picture.figure(facts, say).update_layout(paper_bgcolor="#ffffff")
+    figure = picture.figure(facts, say).update_layout(template=TEMPLATES["light"], paper_bgcolor="#ffffff")
     size = {"width": WIDTH, "height": figure.layout.height, "scale": SCALE}
     return {"fig": figure, "path": folder / f"{picture.name}.png", "opts": {"format": "png", **size}}

@@ -26,7 +26,7 @@ def report(facts: Facts) -> str:
     """Return the report of a run: its personas, its pictures, and how far to trust them."""
     figures = {name: picture.figure(facts, say).to_dict() for name, say, picture in _drawn(facts)}
     for figure in figures.values():
-        del figure["layout"]["template"]  # the page has it once, for its reader's colour scheme
+        del figure["layout"]["template"]  # the page has one for each colour scheme
     layouts = {name: figure["layout"] for name, figure in figures.items()}
     plotly = get_plotlyjs()
     page = _templates().get_template("page.html")

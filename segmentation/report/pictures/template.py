@@ -108,11 +108,11 @@ def _separators(say: Language) -> str:
 
 
 def figure(traces: list[Any], say: Language, narrowest: int = 320, **layout: Any) -> go.Figure:
-    """Return a figure of these traces in the house's look; `layout` is Plotly's, beyond the template.
+    """Return a figure of these traces; `layout` is Plotly's, beyond the template, which whoever draws it chooses.
 
     Below `narrowest` pixels it is no longer readable: `layout.meta` tells so, that the page scrolls it sideways.
     """
     return go.Figure(
         traces,
-        go.Layout(template=TEMPLATES["light"], separators=_separators(say), meta={"narrowest": narrowest}, **layout),
+        go.Layout(template={}, separators=_separators(say), meta={"narrowest": narrowest}, **layout),
     )

@@ -24,7 +24,7 @@ _SAYS = N_(
     "(up to {cut}, or more); the least sure rule says {label}, and is right for {confidence} of its "
     "clients."
 )
-_LETTERS = 13
+_LETTERS = 12
 """Of a line in the little room between two branches."""
 _ROW, _LEVEL, _LEAF_WIDTH = 42, 68, 285
 """The height of a row, and the least widths of a level and of what stands at the end, in pixels."""

@@ -1,0 +1,27 @@
+"""`segmentation fit`: the client table to a model."""
+
+import argparse
+
+from contract.snapshot import METRICS
+from segmentation.features.columns import SCHEMA
+from segmentation.features.table import with_origin
+from segmentation.model.files import dump
+from segmentation.model.fit import fit as fit_model
+from segmentation.tools.files import write_json
+from segmentation.tools.parts import StoredTable
+from segmentation.tools.progress import reporter
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write a model and its metrics."""
+    fitted = fit_model(StoredTable(args.clients, SCHEMA, "features"), args.seed, reporter())
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, content in dump(fitted.model).items():
+        (args.out / name).write_bytes(content)
+    write_json(args.out / METRICS, with_origin(fitted.metrics, args.clients, args.seed))
+    held_out = fitted.metrics["held_out"]
+    print(
+        f"{fitted.metrics['silhouette']['note']} On {held_out['clients']:,} clients held out:"
+        f" accuracy {held_out['accuracy']:.3f}, macro F1 {held_out['macro_f1']:.3f}."
+    )
+    return 0
