@@ -23,6 +23,13 @@ find /packages -path '*/botocore/data/*' -prune -type d \
 find /packages -path '*/plotly/package_data/*' \( -name widgetbundle.js -o -name datasets \) -prune -exec rm -r {} +
 END
 
+COPY --chmod=755 <<'END' /usr/local/bin/keep-our-locales
+#!/bin/sh -eu
+# Of Babel's 800 locales those of our languages stay, which are named like their folders.
+find /packages -path '*/babel/locale-data/*' ! -name root.dat ! -name en.dat \
+  $(find /languages -mindepth 1 -type d -printf '! -name %f.dat ') -delete
+END
+
 COPY --chmod=755 <<'END' /usr/local/bin/make-repeatable
 #!/bin/sh -eu
 # Compile the Python code under a folder (or $2 in it) for good; give its files the earliest time that a zip can hold.
@@ -40,10 +47,18 @@ RUN rm -r usr/local/bin/pip* usr/local/lib/python3*/ensurepip usr/local/lib/pyth
   && find . -type f -perm /6000 -exec chmod a-s {} + \
   && make-repeatable /base usr/local
 
+# Their names alone, so that a new translation installs no package again.
+FROM builder AS languages
+COPY languages /translated
+WORKDIR /translated
+RUN mkdir /languages && for language in */; do mkdir "/languages/$language"; done \
+  && find /languages -exec touch --date 1980-01-01 {} +
+
 FROM builder AS service-packages
 RUN --mount=from=wheels,target=/wheels --mount=type=secret,id=pip \
+  --mount=from=languages,source=/languages,target=/languages \
   --mount=source=requirements-service.txt,target=/requirements.txt \
-  install-packages && rm -r /packages/bin && make-repeatable /packages
+  install-packages && keep-our-locales && rm -r /packages/bin && make-repeatable /packages
 
 FROM builder AS batch-packages
 COPY --from=service-packages /packages /usr/local

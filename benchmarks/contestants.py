@@ -1,4 +1,4 @@
-"""Who makes the 24 columns: each gets an ingested folder and writes a client table.
+"""Who makes the client table: each gets an ingested folder and writes a client table.
 
 Run as a program with a contestant's name, it does that one's work and prints what it took.
 """

@@ -1,4 +1,4 @@
-"""The 24 columns in pandas, as somebody who knows it well would write them: the reader prunes and filters."""
+"""The client table in pandas, as somebody who knows it well would write them: the reader prunes and filters."""
 
 from collections.abc import Sequence
 from datetime import date

@@ -1,4 +1,4 @@
-"""The 24 columns in Polars, lazy and on its streaming engine, as fast as we could write them."""
+"""The client table in Polars, lazy and on its streaming engine, as fast as we could write them."""
 
 from datetime import date
 from pathlib import Path

@@ -16,7 +16,7 @@ PACKAGES = ("duckdb", "ibis-framework", "polars", "pandas", "pyarrow", "pyspark"
 
 HEAD = """# The client table, measured
 
-How long the 24 columns of [docs/features.md](../docs/features.md) take from ingested events to a Parquet file, by
+How long the client table of [docs/features.md](../docs/features.md) takes from ingested events to a Parquet file, by
 several engines, on simulated shops. `python -m benchmarks.scale --events 20M` measures a size again and replaces its
 section; this page is written by it, from results.json.
 

@@ -1,4 +1,4 @@
-"""How the client table's time and memory grow with the events, beside other ways to make the same 24 columns.
+"""How the client table's time and memory grow with the events, beside other ways to make the same table.
 
 Run it with `python -m benchmarks.scale`; the events of each size, made once, stay in benchmarks/out/, 25 to 30 MB a
 million. Figures go to benchmarks/RESULTS.md.

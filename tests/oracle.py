@@ -213,7 +213,7 @@ def busiest(names: Iterable[str], order: tuple[str, ...]) -> str:
 
 
 def client(user_id: int, events: list[Event], as_of: date, timezone: str) -> Client | None:
-    """Return the 24 columns of one user, None when the user bought nothing in seven months."""
+    """Return the columns of one user, None when the user bought nothing in seven months."""
     end = as_of + timedelta(days=1)
     row: Client = {"user_id": user_id}
     for months in (2, 5, 7):

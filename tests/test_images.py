@@ -217,11 +217,11 @@ def test_the_engine_is_sent_nothing_but_what_is_copied(tmp_path: Path) -> None:
     sent = [path.relative_to(tmp_path / "sent") for path in (tmp_path / "sent").rglob("*") if path.is_file()]
     assert {path.parts[0] for path in sent} == {
         *("requirements.txt", "requirements-service.txt", "requirements-rclone.txt"),
-        *("segmentation", "service", "data"),
+        *("contract", "languages", "segmentation", "service", "storage", "data"),
     }
     assert {"".join(path.suffixes[-2:]) for path in sent if path.parts[0] == "data"} == {".csv.gz"}
-    ours = {path.suffix for path in sent if path.parts[0] in {"segmentation", "service"}}
-    assert ours == {".py", ".toml", ".html", ".css", ".js", ".svg"}
+    ours = {path.suffix for path in sent if len(path.parts) > 1 and path.parts[0] != "data"}
+    assert ours == {".py", ".toml", ".html", ".css", ".js", ".svg", ".po"}
 
 
 def test_the_dockerfile_keeps_to_good_practice() -> None:

@@ -1,4 +1,4 @@
-"""Spark gives what DuckDB gives, cell for cell: on every specification of the 24 columns, then on a whole shop."""
+"""Spark gives what DuckDB gives, cell for cell: on every specification of the client table, then on a whole shop."""
 
 import gc
 import inspect

@@ -68,7 +68,7 @@ def _stage_arguments(add: Callable[[str, str], argparse.ArgumentParser]) -> None
     one.add_argument(
         "--out", type=_path, required=True, metavar="DIR", help="folder of ingested events, made or added to"
     )
-    one = add("features", "compute the 24 client columns from ingested events")
+    one = add("features", "compute the client table from ingested events")
     one.add_argument("--events", required=True, metavar="DIR", help="folder of ingested events")
     _as_of(one)
     _timezone(one)

@@ -1,4 +1,4 @@
-"""Events to clients: the 24 columns, defined once as Ibis expressions that any of its engines can run.
+"""Events to clients: the client table, defined once as Ibis expressions that any of its engines can run.
 
 Each function is one part of the definition in docs/features.md. Events are summed up when they are ingested
 (`ingest.sums`), a month file at a time and once for all as-of dates; the `steps` here read the sums. Sums of money
