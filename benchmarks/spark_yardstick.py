@@ -1,4 +1,4 @@
-"""The client table as a notebook makes them in PySpark: a group-by for each window and family of columns, then joins."""
+"""The client table as a notebook makes it in PySpark: a group-by for each window and family of columns, then joins."""
 
 from datetime import date, timedelta
 from functools import reduce

@@ -150,7 +150,7 @@ def test_missing_events(tmp_path: Path, store: Path, command: str) -> None:
 
 
 def test_as_of_before_all_events(small_shop: Path, store: Path) -> None:
-    ended = process("run", "--events", small_shop, "--as-of", "2001-01-31", "--store", store)
+    ended = segmentation("run", "--events", small_shop, "--as-of", "2001-01-31", "--store", store)
     assert ended.exit_code == 3
     assert ended.sentence.endswith(".")
 
@@ -211,7 +211,7 @@ def small_disk(folder: Path, content: Path, room: int) -> Iterator[Path]:
 def test_a_full_disk(tmp_path: Path, served: Path, small_shop: Path) -> None:
     with small_disk(tmp_path / "disk", served, room=4 * PAGE) as store:
         before = published(store)
-        ended = process("run", "--events", small_shop, "--as-of", "2020-04-29", "--store", store)
+        ended = segmentation("run", "--events", small_shop, "--as-of", "2020-04-29", "--store", store)
         assert ended.exit_code == 1
         assert ended.sentence.endswith(".")
         assert published(store) == before

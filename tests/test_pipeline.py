@@ -56,6 +56,7 @@ def separable(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Out
     return folder / "shop", folder / "store", outcome
 
 
+@pytest.mark.slow
 def test_planted_behaviours_are_recovered(separable: tuple[Path, Path, Outcome]) -> None:
     shop, store, outcome = separable
     planted, found = truth(shop), personas_of(store, outcome.snapshot_id)
@@ -64,6 +65,7 @@ def test_planted_behaviours_are_recovered(separable: tuple[Path, Path, Outcome])
     assert adjusted_rand_score([planted[u] for u in users], [found[u] for u in users]) >= 0.90
 
 
+@pytest.mark.slow
 def test_every_persona_lands_on_the_behaviour_it_describes(separable: tuple[Path, Path, Outcome]) -> None:
     shop, store, outcome = separable
     planted, found = truth(shop), personas_of(store, outcome.snapshot_id)
@@ -72,6 +74,7 @@ def test_every_persona_lands_on_the_behaviour_it_describes(separable: tuple[Path
         assert answers.most_common(1)[0][0] == persona, (behaviour, answers)
 
 
+@pytest.mark.slow
 def test_the_tree_is_small_and_right_on_clients_it_has_not_seen(separable: tuple[Path, Path, Outcome]) -> None:
     _, store, outcome = separable
     metrics = metrics_of(store, outcome.snapshot_id)
@@ -80,6 +83,7 @@ def test_the_tree_is_small_and_right_on_clients_it_has_not_seen(separable: tuple
     assert metrics["held_out"]["macro_f1"] >= 0.95
 
 
+@pytest.mark.slow
 def test_sizes_and_revenue_add_up(separable: tuple[Path, Path, Outcome]) -> None:
     _, store, outcome = separable
     table = pq.read_table(store / "snapshots" / outcome.snapshot_id / "clients.parquet")

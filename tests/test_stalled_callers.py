@@ -80,6 +80,7 @@ def test_callers_who_do_not_finish_their_request_silence_nobody(service: Running
             assert usual_s(service, path) < AT_ONCE_S
 
 
+@pytest.mark.slow
 def test_a_caller_who_dribbles_is_given_up_all_the_same(service: Running) -> None:
     with connected(service.port) as connection:
         connection.sendall(GET)
@@ -121,6 +122,7 @@ def test_a_caller_who_waits_for_a_word_before_the_body_gets_it_once(service: Run
         assert whole_answer(connection).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [b"", GET, POST + b"Content-Length: 100\r\n\r\n{", POST + IN_CHUNKS + b"5\r\n{"])
 def test_who_stalls_does_not_hold_up_the_stop(tmp_path: Path, sent: bytes) -> None:
     publish_small(tmp_path / "store")
