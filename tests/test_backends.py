@@ -17,6 +17,7 @@ from storage.bucket import BACKENDS
 STORE = "shelf://shop/store"
 
 
+@pytest.mark.slow
 def test_a_store_of_another_kind_is_segmented_exported_and_served(
     small_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

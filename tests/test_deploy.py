@@ -20,6 +20,8 @@ from snapshots import publish_small
 
 from ecs.deploy import main
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 OUTPUTS = {
     "Region": "eu-west-3",

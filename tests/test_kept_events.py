@@ -224,6 +224,7 @@ def keys(calls: Sequence[Call], operation: str, within: str) -> list[str]:
     return [key.rpartition("/")[2] for key in found if within in key]
 
 
+@pytest.mark.slow
 @pytest.mark.s3
 def test_new_objects_are_all_that_a_local_store_fetches(s3: S3Server, days: Days, alone: Alone, tmp_path: Path) -> None:
     raw, store = land(s3, tmp_path, *days.before), str(tmp_path / "store")

@@ -34,6 +34,7 @@ from storage.bucket import Object, open_bucket
 from storage.s3 import S3Bucket
 
 pytestmark = pytest.mark.s3
+SLOW = pytest.mark.slow
 
 AS_OF = date(2020, 4, 30)
 LATER = NOW + timedelta(hours=1)
@@ -82,6 +83,7 @@ def test_the_same_contents_have_the_id_that_they_have_in_a_folder(store: Store, 
     assert publish(contents(), store, NOW) == publish(contents(), open_store(str(tmp_path / "folder")), LATER)
 
 
+@pytest.mark.slow
 def test_snapshots_are_listed_rolled_back_and_pruned(store: Store, server: S3Server, tmp_path: Path) -> None:
     ids = [publish(contents(client(number, "owl")), store, NOW + timedelta(minutes=number)) for number in (1, 2, 3, 4)]
     assert [manifest.id for manifest in snapshots(store)] == ids
@@ -115,7 +117,9 @@ def pruned_once_checked(store: Store, snapshot_id: str) -> Callable[[Store, str]
     return checked
 
 
-@pytest.mark.parametrize("name", ["lookup/user_id.npy", "metrics.json", MANIFEST_NAME])
+@pytest.mark.parametrize(
+    "name", ["lookup/user_id.npy", pytest.param("metrics.json", marks=SLOW), pytest.param(MANIFEST_NAME, marks=SLOW)]
+)
 def test_a_damaged_snapshot_is_noticed_and_replaced(store: Store, server: S3Server, tmp_path: Path, name: str) -> None:
     first = publish(contents(), store, NOW)
     key = f"{tmp_path.name}/snapshots/{first}/{name}"
@@ -391,6 +395,7 @@ def test_what_goes_wrong_is_told_in_a_sentence(
         assert secret not in sentence
 
 
+@pytest.mark.slow
 def test_figures_go_to_cloudwatch_in_one_line(
     small_shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -190,6 +190,7 @@ def test_swaps_under_load_fail_no_answer_and_mix_none(tmp_path: Path) -> None:
         assert figure(service, "menagerie_snapshots_refused_total") == 0
 
 
+@pytest.mark.slow
 def test_a_worker_that_replaces_a_dead_one_begins_with_what_the_others_serve(tmp_path: Path) -> None:
     first = publish_small(tmp_path / "store")
     with running(tmp_path / "store", tmp_path / "log") as service:

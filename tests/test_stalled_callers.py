@@ -136,6 +136,7 @@ def test_who_stalls_does_not_hold_up_the_stop(tmp_path: Path, sent: bytes) -> No
         assert service.process.wait(WITHIN_S) == 0
 
 
+@pytest.mark.slow
 def test_a_request_in_flight_is_answered_after_the_stop_has_begun(tmp_path: Path) -> None:
     publish_small(tmp_path)
     with running(tmp_path, tmp_path / "log", "--workers", "1") as service, connected(service.port) as connection:
