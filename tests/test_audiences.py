@@ -237,6 +237,7 @@ def test_a_file_is_named_for_its_snapshot(many: Shop) -> None:
     assert many.http.get("/personas/fox/clients").json["stale"] is True
 
 
+@pytest.mark.slow
 def test_a_file_stays_with_the_snapshot_it_began_with(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     publish(contents(*MANY), store, datetime(2020, 5, 1, tzinfo=UTC))

@@ -68,6 +68,7 @@ def test_all_clients_are_the_sample_when_there_are_no_more(clients: pa.Table) ->
         np.testing.assert_array_equal(sample(clients, most, seed=1), matrix(clients))
 
 
+@pytest.mark.slow
 def test_the_model_is_the_same_however_the_clients_are_stored(
     clients: pa.Table, fitted: Fitted, tmp_path: Path
 ) -> None:

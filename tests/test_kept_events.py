@@ -331,7 +331,7 @@ DAMAGE: list[Damage] = [
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("with_a_new_file", [False, True])
+@pytest.mark.parametrize("with_a_new_file", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_kept_events_that_are_damaged_are_made_anew(
     days: Days, alone: Alone, store: Path, damage: Damage, with_a_new_file: bool
 ) -> None:

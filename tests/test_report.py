@@ -255,6 +255,7 @@ def fixed(language: str) -> set[str]:
     return {re.sub(r"\s", "", sentence) for sentence in re.split(r"(?<=[.!?])\s+", texts)}
 
 
+@pytest.mark.slow
 def test_no_sentence_of_the_report_stays_the_same_whatever_the_figures(facts: Facts, html: str) -> None:
     clients = some_clients(100, seed=3)
     other = replace(made(clients.take([*range(150), *range(160, 700)]), seed=3), as_of=date(2020, 4, 29))

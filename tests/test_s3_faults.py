@@ -170,6 +170,7 @@ PARTS = {"begins": r"POST .*\?uploads", "sends a part": "PUT .*partNumber=2", "e
 
 
 @pytest.mark.parametrize("case", [(step, fault) for step in PARTS for fault in OF_UPLOADS])
+@pytest.mark.slow
 def test_an_upload_in_parts_is_whole(
     remote: S3Server, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, case: tuple[str, Fault]
 ) -> None:

@@ -96,6 +96,7 @@ def test_snapshots_are_listed_rolled_back_and_pruned(store: Store, server: S3Ser
 
 
 @pytest.mark.parametrize("kind", ["folder", "s3"])
+@pytest.mark.slow
 def test_a_snapshot_pruned_while_it_becomes_the_one_served_is_not_served(
     conditional: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:

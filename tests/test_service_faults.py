@@ -113,6 +113,7 @@ def wait_until(true: Callable[[], bool]) -> bool:
     return reached
 
 
+@pytest.mark.slow
 def test_a_killed_worker_breaks_its_own_requests_only_and_no_count_falls(tmp_path: Path) -> None:
     publish_small(tmp_path / "store")
     ids = [row["user_id"] for row in CLIENTS]
@@ -225,6 +226,7 @@ def test_a_byte_flipped_anywhere_is_refused(tmp_path: Path) -> None:
     assert read_snapshot(folder, snapshot).id == snapshot
 
 
+@pytest.mark.slow
 def test_a_store_out_of_reach_is_told_and_its_snapshot_served(tmp_path: Path) -> None:
     snapshot = publish_small(tmp_path / "store")
     with running(tmp_path / "store", tmp_path / "log") as service:

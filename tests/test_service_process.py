@@ -230,7 +230,7 @@ def check_health(environment: dict[str, str]) -> tuple[int, str]:
     return done.returncode, told
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 (what a container listens at)
+@pytest.mark.parametrize("host", [pytest.param("127.0.0.1", marks=pytest.mark.slow), "0.0.0.0"])  # noqa: S104 (what a container listens at)
 def test_the_health_check_tells_whether_there_is_something_to_serve(tmp_path: Path, host: str) -> None:
     with running(tmp_path, tmp_path / "log", "--host", host, "--workers", "1", "--allow-anyone", "true") as service:
         environment = {"MENAGERIE_PORT": str(service.port), "MENAGERIE_HOST": host}

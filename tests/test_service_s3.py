@@ -118,6 +118,7 @@ class Follower:
         return [(line["message"], line.get("reason")) for line in map(json.loads, self._lines)]
 
 
+@pytest.mark.slow
 def test_it_serves_and_swaps_without_being_asked(server: S3Server, prefix: str, tmp_path: Path) -> None:
     first = publish_small(tmp_path / "store")
     upload(server, prefix, tmp_path / "store")
@@ -269,6 +270,7 @@ def test_a_damaged_cache_is_filled_again(
     assert cached(cache) == [snapshot]
 
 
+@pytest.mark.slow
 def test_a_process_killed_while_it_fetches_leaves_nothing_that_is_read(
     server: S3Server, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

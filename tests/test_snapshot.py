@@ -118,6 +118,7 @@ def entries_of(number: int) -> list[dict[str, Any]]:
     return [{**entry, "clients": given.count(entry["name"])} for entry in persona_entries(*CLIENTS)]
 
 
+@pytest.mark.slow
 def test_more_clients_than_a_chunk_are_published_as_a_whole_table_would_be(tmp_path: Path) -> None:
     number = 2 * ROW_GROUP_CLIENTS + 5
     clients, parts = many(number), tmp_path / "parts"

@@ -11,6 +11,8 @@ from stacks import MADE_BY_API, NAME, TEMPLATE, Deployed, deployed, template
 
 from segmentation.commands.arguments import parser
 
+pytestmark = pytest.mark.slow
+
 OUTPUTS = re.findall(
     r"\w+",
     """

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from stacks import NAME, Deployed, deployed
 
+pytestmark = pytest.mark.slow
+
 AT = "eu-west-3:123456789012"
 BATCH = f"arn:aws:ecs:{AT}:task-definition/{NAME}-batch"
 SERVICE = f"arn:aws:ecs:{AT}:task-definition/{NAME}-service"
