@@ -10,7 +10,6 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashe
 PYTEST := $(BIN)/python -m pytest
 # Each of as many tests at once as there are processors gets one thread of the libraries underneath.
 SIDE_BY_SIDE := PYTHONDONTWRITEBYTECODE= MENAGERIE_THREADS=1 OMP_NUM_THREADS=1 $(PYTEST) --numprocesses logical
-SERIAL := alone or browser or docker
 REST := alone or browser or checkers or data or docker or slow or spark
 RUN_STAMP := $(VENV)/.ready
 DEV_STAMP := $(VENV)/.ready-dev
@@ -34,8 +33,8 @@ test: $(DEV_STAMP) ## Run the tests that need nothing but .venv, in three minute
 	$(SIDE_BY_SIDE) -m "not ($(REST))"
 
 test-rest: $(DEV_STAMP) ## Run the other tests: slow, or in need of Chromium, Docker, Java, checkers or real events
-	$(SIDE_BY_SIDE) -m "($(REST)) and not ($(SERIAL))"
-	$(PYTEST) -m "$(SERIAL)"
+	$(SIDE_BY_SIDE) -m "($(REST)) and not alone"
+	$(PYTEST) -m alone
 
 test-all: test test-rest ## Run all tests
 

@@ -28,6 +28,13 @@ settings.register_profile("menagerie", deadline=None, derandomize=IN_CI, print_b
 settings.load_profile("menagerie")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one worker run what is in a file, all that opens pages, and all that needs the container engine."""
+    for item in items:
+        needs = (name for name in ("browser", "docker") if item.get_closest_marker(name))
+        item.add_marker(pytest.mark.xdist_group(next(needs, item.path.name)))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Fail what would be skipped where CI=true: everything that tests need must be there."""
