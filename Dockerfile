@@ -24,10 +24,10 @@ find /packages -path '*/plotly/package_data/*' \( -name widgetbundle.js -o -name
 END
 
 COPY --chmod=755 <<'END' /usr/local/bin/keep-our-locales
-#!/bin/sh -eu
-# Of Babel's 800 locales those of our languages stay, which are named like their folders.
-find /packages -path '*/babel/locale-data/*' ! -name root.dat ! -name en.dat \
-  $(find /languages -mindepth 1 -type d -printf '! -name %f.dat ') -delete
+#!/bin/sh -euf
+# Of Babel's 800 locales those of our languages stay, which are named like their folders, with their countries.
+find /packages -path '*/babel/locale-data/*' ! -name root.dat ! -name en.dat ! -name 'en_*.dat' \
+  $(find /languages -mindepth 1 -type d -printf '! -name %f.dat ! -name %f_*.dat ') -delete
 END
 
 COPY --chmod=755 <<'END' /usr/local/bin/make-repeatable

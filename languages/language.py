@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from typing import TypeVar
 
 from babel import Locale
+from babel.lists import format_list
 from babel.numbers import NumberPattern, parse_pattern
 
 from languages.catalogue import DEFAULT, catalogue, codes
@@ -67,7 +68,7 @@ class Language:
 
     def of(self, by_language: Mapping[str, _Value]) -> _Value:
         """Return what a snapshot says in this language, or in English where it was made before the language was."""
-        return by_language.get(self.code, by_language[DEFAULT])
+        return by_language[self.code if self.code in by_language else DEFAULT]
 
     def number(self, value: float | Decimal, decimals: int = 0) -> str:
         """Write a number, rounded half up, as people do: 0.125 is 0.13, and 140.5 is 141."""
@@ -128,9 +129,7 @@ class Language:
 
     def listed(self, texts: Sequence[str]) -> str:
         """Join texts by commas, and the last by "and"."""
-        if len(texts) < 2:
-            return "".join(texts)
-        return self.gettext("{several} and {last}", several=", ".join(texts[:-1]), last=texts[-1])
+        return format_list(texts, locale=self.locale)
 
     def capitalized(self, text: str) -> str:
         """Begin a text with a capital letter, and leave the rest as it is."""

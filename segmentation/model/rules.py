@@ -24,7 +24,7 @@ class Rule:
             for i, (low, high) in sorted(self.bounds.items())
             if (phrases := phrases_of(INPUTS[i]))
         ]
-        return say.gettext(" and ").join(ranges)
+        return say.listed(ranges)
 
 
 def rules(tree: Tree) -> list[Rule]:

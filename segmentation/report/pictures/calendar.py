@@ -22,7 +22,10 @@ _SAYS = (
         "are probably missing."
     ),
 )
-_CLOSED = (N_("; {} there are no events in any week."), N_("; {} there are hardly any events in any week."))
+_CLOSED = (
+    N_("{said}; {on_days} there are no events in any week."),
+    N_("{said}; {on_days} there are hardly any events in any week."),
+)
 
 
 def _figure(facts: Facts, say: Language) -> go.Figure:
@@ -96,7 +99,7 @@ def _says(facts: Facts, say: Language) -> str:
     sentence = say.gettext(_SAYS[min(len(gaps), 2)]).format(**said)
     if closed := closed_weekdays(facts):
         some = any(events for day, events in days.items() if day.weekday() in closed)
-        sentence = sentence.removesuffix(".") + say.gettext(_CLOSED[some]).format(said_weekdays(closed, say))
+        sentence = say.gettext(_CLOSED[some], said=sentence.removesuffix("."), on_days=said_weekdays(closed, say))
     return sentence
 
 

@@ -28,8 +28,10 @@ _VARIANCE = (
         "clients, the first alone {first}; these are used."
     ),
 )
-_LOADINGS = N_("The first component rests most on “{}” ({}){}.")
-_SECOND = N_(", the second on “{}” ({})")
+_LOADINGS = (
+    N_("The first component rests most on “{first}” ({loading})."),
+    N_("The first component rests most on “{first}” ({loading}), the second on “{second}” ({other_loading})."),
+)
 
 
 def _variance_figure(facts: Facts, say: Language) -> go.Figure:
@@ -115,8 +117,10 @@ def _loadings_figure(facts: Facts, say: Language) -> go.Figure:
 
 def _loadings_says(facts: Facts, say: Language) -> str:
     first, *others = facts.metrics["pca"]["loadings"]
-    second = say.gettext(_SECOND).format(*_heaviest(others[0], say)) if others else ""
-    return say.gettext(_LOADINGS).format(*_heaviest(first, say), second)
+    said = dict(zip(("first", "loading"), _heaviest(first, say), strict=True))
+    if others:
+        said |= zip(("second", "other_loading"), _heaviest(others[0], say), strict=True)
+    return say.gettext(_LOADINGS[bool(others)], **said)
 
 
 def _heaviest(loading: Any, say: Language) -> tuple[str, str]:

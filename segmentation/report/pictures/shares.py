@@ -10,7 +10,7 @@ from segmentation.report.pictures.template import MUTED, ROOM_FOR_FIGURES, figur
 
 _CLIENTS = N_("share of clients")
 _REVENUE = N_("share of revenue")
-_IN_COLOUR = N_(" (in colour)")
+_IN_COLOUR = N_("share of revenue (in colour)")
 _PALE = 0.5
 _SAYS = N_(
     "{label} clients bring {revenue} of the revenue and are {clients} of the clients: {ratio} times their share."
@@ -36,8 +36,8 @@ def _figure(facts: Facts, say: Language) -> go.Figure:
         for key, title, colour, opacity in (("revenue_share", _REVENUE, colours, 1), ("share", _CLIENTS, MUTED, _PALE))
     ]
     entries = [
-        legend_entry(f"{say.gettext(title)}{how}", symbol="square", size=13, opacity=opacity)
-        for title, how, opacity in ((_CLIENTS, "", _PALE), (_REVENUE, say.gettext(_IN_COLOUR), 1))
+        legend_entry(say.gettext(title), symbol="square", size=13, opacity=opacity)
+        for title, opacity in ((_CLIENTS, _PALE), (_IN_COLOUR, 1))
     ]
     most = max(max(persona["share"], persona["revenue_share"]) for persona in facts.personas)
     return figure(

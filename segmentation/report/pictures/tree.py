@@ -18,7 +18,7 @@ from segmentation.report.pictures.labels import feature_label, persona_label
 from segmentation.report.pictures.picture import Picture
 from segmentation.report.pictures.template import figure
 
-_LEAF = N_("{}  <b>{}</b> of clients, {} sure")
+_LEAF = N_("{persona}  <b>{share}</b> of clients, {confidence} sure")
 _SAYS = N_(
     "{leaves} rules find a client’s persona by at most {depth} questions, the first about “{feature}” "
     "(up to {cut}, or more); the least sure rule says {label}, and is right for {confidence} of its "
@@ -94,10 +94,11 @@ def _ends(facts: Facts, leaves: Sequence[Node], say: Language) -> go.Scatter:
         marker={"size": 14, "color": [persona["colour"] for persona in given]},
         text=[
             "  "
-            + say.gettext(_LEAF).format(
-                persona_label(persona, say),
-                say.percent(leaf.clients / facts.metrics["clients"]),
-                _sure(facts.tree.confidence[leaf.index], say),
+            + say.gettext(
+                _LEAF,
+                persona=persona_label(persona, say),
+                share=say.percent(leaf.clients / facts.metrics["clients"]),
+                confidence=_sure(facts.tree.confidence[leaf.index], say),
             )
             for leaf, persona in zip(leaves, given, strict=True)
         ],
