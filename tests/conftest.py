@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import browser as harness
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import settings
 from playwright.sync_api import Browser
 from serving import running
 from shared_data import TOLD_TO_DO_WITHOUT, bundled
+from xdist.scheduler import LoadFileScheduling
 
 from segmentation.ingest.ingest import ingest
 from segmentation.pipeline import Run, run
@@ -28,11 +30,19 @@ settings.register_profile("menagerie", deadline=None, derandomize=IN_CI, print_b
 settings.load_profile("menagerie")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have one worker run what is in a file, all that opens pages, and all that needs the container engine."""
-    for item in items:
-        needs = (name for name in ("browser", "docker") if item.get_closest_marker(name))
-        item.add_marker(pytest.mark.xdist_group(next(needs, item.path.name)))
+class OneBrowser(LoadFileScheduling):
+    """A file is one worker's, and so are all files that open pages, and all that need the container engine."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if "browser" in file:
+            return "browser"
+        return "engine" if file.endswith(("test_images.py", "test_compose.py")) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneBrowser:
+    """Give tests to workers as `OneBrowser` says."""
+    return OneBrowser(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
