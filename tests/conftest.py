@@ -30,7 +30,7 @@ settings.register_profile("menagerie", deadline=None, derandomize=IN_CI, print_b
 settings.load_profile("menagerie")
 
 
-class OneBrowser(LoadFileScheduling):
+class OneBrowser(LoadFileScheduling):  # type: ignore[misc]
     """A file is one worker's, and so are all files that open pages, and all that need the container engine."""
 
     def _split_scope(self, nodeid: str) -> str:
