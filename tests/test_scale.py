@@ -14,6 +14,7 @@ from benchmarks import contestants, results, scale, shop
 from benchmarks.contestants import AS_OF, CONTESTANTS
 from benchmarks.equality import differences
 from benchmarks.race import Limits, race
+from contract.columns import NAMES
 from segmentation.features.table import write_clients
 from segmentation.ingest.ingest import ingest
 from segmentation.ingest.ingested import is_whole
@@ -107,13 +108,16 @@ def test_tables_are_compared_cell_by_cell(folder: Path, tmp_path: Path) -> None:
     clients = duckdb.sql(f"FROM '{table}'").fetchall()
     for replace, said in {
         "total_purchase_value * (1 + 1e-9) AS total_purchase_value": f"{len(clients)} of total_purchase_value",
-        "coalesce(avg_price_2m, 0) AS avg_price_2m": f"{sum(row[5] is None for row in clients)} of avg_price_2m",
-        "coalesce(avg_price_2m, 'nan') AS avg_price_2m": f"{sum(row[5] is None for row in clients)} of avg_price_2m",
+        "coalesce(avg_price_2m, 0) AS avg_price_2m": f"{sum(row[NAMES.index('avg_price_2m')] is None for row in clients)} of avg_price_2m",
+        "coalesce(avg_price_2m, 'nan') AS avg_price_2m": f"{sum(row[NAMES.index('avg_price_2m')] is None for row in clients)} of avg_price_2m",
         "nullif(preferred_brand, preferred_brand) AS preferred_brand": (
-            f"{sum(row[20] is not None for row in clients)} of preferred_brand"
+            f"{sum(row[NAMES.index('preferred_brand')] is not None for row in clients)} of preferred_brand"
         ),
     }.items():
         assert differences(table, changed(table, out, replace)) == [said]
+    duckdb.sql(f"COPY (SELECT * EXCLUDE (cart_abandonments) FROM '{table}') TO '{out}' (FORMAT parquet)")
+    assert differences(table, out) == [], "a yardstick may lack a column"
+    assert differences(out, table) == ["the columns or their order"]
     a_client = clients[0][0]
     [rows, *cells] = differences(table, changed(table, out, "user_id AS user_id", f"WHERE user_id <> {a_client}"))
     assert rows == f"{len(clients)} rows, not {len(clients) - 1}"
