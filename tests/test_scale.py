@@ -106,13 +106,13 @@ def test_tables_are_compared_cell_by_cell(folder: Path, tmp_path: Path) -> None:
     rounded = "total_purchase_value * (1 + 1e-14) AS total_purchase_value"
     assert differences(table, changed(table, out, rounded, "ORDER BY preferred_brand")) == []
     clients = duckdb.sql(f"FROM '{table}'").fetchall()
+    price, brand = NAMES.index("avg_price_2m"), NAMES.index("preferred_brand")
+    unpriced, branded = sum(row[price] is None for row in clients), sum(row[brand] is not None for row in clients)
     for replace, said in {
         "total_purchase_value * (1 + 1e-9) AS total_purchase_value": f"{len(clients)} of total_purchase_value",
-        "coalesce(avg_price_2m, 0) AS avg_price_2m": f"{sum(row[NAMES.index('avg_price_2m')] is None for row in clients)} of avg_price_2m",
-        "coalesce(avg_price_2m, 'nan') AS avg_price_2m": f"{sum(row[NAMES.index('avg_price_2m')] is None for row in clients)} of avg_price_2m",
-        "nullif(preferred_brand, preferred_brand) AS preferred_brand": (
-            f"{sum(row[NAMES.index('preferred_brand')] is not None for row in clients)} of preferred_brand"
-        ),
+        "coalesce(avg_price_2m, 0) AS avg_price_2m": f"{unpriced} of avg_price_2m",
+        "coalesce(avg_price_2m, 'nan') AS avg_price_2m": f"{unpriced} of avg_price_2m",
+        "nullif(preferred_brand, preferred_brand) AS preferred_brand": (f"{branded} of preferred_brand"),
     }.items():
         assert differences(table, changed(table, out, replace)) == [said]
     duckdb.sql(f"COPY (SELECT * EXCLUDE (cart_abandonments) FROM '{table}') TO '{out}' (FORMAT parquet)")
