@@ -1,8 +1,10 @@
 """What all tests share: no skips in CI, Hypothesis without a clock, and stores that are made once for all workers."""
 
 import os
+import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from simulator import Shop, simulate
 
 IN_CI = os.environ.get("CI") == "true"
 NOW = datetime(2020, 5, 1, tzinfo=UTC)
+COMPARED_WITHIN_S = 60
 SMALL_SHOP = Shop(clients=400, seed=3, visitors_per_client=0.2, browsing=0.3)
 
 # A deadline measures the machine, not the code. In CI a failure must come again when it is looked at.
@@ -113,9 +116,12 @@ def small_store(made_once: MadeOnce, small_shop: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def site(sample_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a service without keys."""
+    """Give the address of a service without keys, which has compared its snapshot with the one before."""
     harness.chromium()
-    with running(sample_store, tmp_path_factory.mktemp("site") / "log") as service:
+    with running(sample_store, tmp_path_factory.mktemp("site") / "log", "--workers", "1") as service:
+        deadline = time.monotonic() + COMPARED_WITHIN_S
+        while service.get("/snapshot/changes")[0] != HTTPStatus.OK and time.monotonic() < deadline:
+            time.sleep(0.1)
         yield f"http://127.0.0.1:{service.port}"
 
 
