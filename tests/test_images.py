@@ -41,6 +41,7 @@ def test_the_batch_publishes_a_whole_snapshot(store: str) -> None:
     containers.segment(store, "snapshots", "verify")
 
 
+@pytest.mark.alone
 def test_the_service_is_soon_healthy_and_stops_when_told(store: str) -> None:
     options = (*RESTRICTED, *NO_DEBIAN_PROGRAMS, *OPEN, "--volume", f"{store}:/store:ro")
     image = built("service")
