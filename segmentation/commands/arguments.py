@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     _stage_arguments(add)
     _snapshots_arguments(add("snapshots", "list, show, verify, serve or roll back snapshots"))
     _personas_arguments(add("personas", "show the personas of the snapshot that is served"))
+    _backtest_arguments(add("backtest", "look back: what each persona bought in the month after earlier dates"))
     _export_arguments(add("export", "write an audience: the clients of one persona"))
     _report_arguments(add("report", "make the report of a published snapshot anew, as a page or as pictures"))
     one = add("simulate", "make a simulated shop, as `python -m simulator` does")
@@ -87,6 +88,18 @@ def _stage_arguments(add: Callable[[str, str], argparse.ArgumentParser]) -> None
     one.add_argument("--segments", type=_path, required=True, metavar="FILE", help="what `assign` wrote")
     one.add_argument("--model", required=True, metavar="DIR", help="what `fit` wrote")
     _store(one)
+
+
+def _backtest_arguments(one: argparse.ArgumentParser) -> None:
+    _events(one, "raw files or folders of them, or one folder of ingested events; also s3:// URLs")
+    _as_of(one)
+    one.add_argument(
+        "--months", type=_some, default=3, metavar="N", help="how many months to go back (default: %(default)s)"
+    )
+    _seed(one)
+    _timezone(one)
+    one.add_argument("--json", action="store_true", help="print all figures as JSON")
+    _language(one)
 
 
 def _personas_arguments(one: argparse.ArgumentParser) -> None:
@@ -170,7 +183,7 @@ def _last_whole_day(text: str) -> date:
 
 def _some(text: str) -> int:
     if not (number := _whole(text)):
-        raise argparse.ArgumentTypeError("at least 1 must be kept")
+        raise argparse.ArgumentTypeError("it must be at least 1")
     return number
 
 
