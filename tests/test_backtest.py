@@ -126,7 +126,7 @@ def test_figures_are_printed_in_a_table_or_as_json(small_shop: Path, capsys: pyt
     assert [told["as_of"] for told in found["dates"]] == ["2020-04-30", "2020-05-30"]
     assert set(found["personas"]) <= set(PERSONA_NAMES)
     assert main((*given, "--lang", "fr")) == 0
-    assert "Dépensé par client" in " ".join(capsys.readouterr().out.split())
+    assert "ce que leurs clients ont acheté" in " ".join(capsys.readouterr().out.split())
 
 
 def test_events_that_begin_too_late_are_told(small_shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
