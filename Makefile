@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
   --custom-compile-command "make lock" -q
 PYTEST := $(BIN)/python -m pytest
-# Tests side by side get one thread each of the libraries underneath. One more than there are processors, as many wait.
-SIDE_BY_SIDE := PYTHONDONTWRITEBYTECODE= MENAGERIE_THREADS=1 OMP_NUM_THREADS=1 $(PYTEST) --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1))
+# Each of as many tests at once as there are processors gets one thread of the libraries underneath.
+SIDE_BY_SIDE := PYTHONDONTWRITEBYTECODE= MENAGERIE_THREADS=1 OMP_NUM_THREADS=1 $(PYTEST) --numprocesses logical
 REST := alone or browser or checkers or data or docker or slow or spark
 RUN_STAMP := $(VENV)/.ready
 DEV_STAMP := $(VENV)/.ready-dev

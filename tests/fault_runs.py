@@ -109,5 +109,5 @@ def _shops(server: S3Server, proxy: FaultyProxy, names: list[str]) -> list[Shop]
 
 def opened(environment: Mapping[str, str], url: str) -> Store:
     """Open a store as a process with this environment would."""
-    with patch.dict(os.environ, {**environment, "MENAGERIE_S3_TIMEOUT_S": "1"}):
+    with patch.dict(os.environ, {**environment, "MENAGERIE_S3_TIMEOUT_S": "2"}):
         return open_store(url)
