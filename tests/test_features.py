@@ -506,7 +506,7 @@ raw_events = st.lists(
 )
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 @given(events=raw_events, timezone=st.sampled_from(["UTC", "Europe/Paris", "Asia/Kathmandu"]))
 def test_any_table_is_as_the_oracle_says(events: list[Raw], timezone: str) -> None:
     sold = event("2019-11-11 11:11:11", user_id=99)  # so that there always is a client

@@ -18,9 +18,9 @@ from segmentation.report.pictures.template import TEMPLATES
 
 pytestmark = pytest.mark.browser
 
-OPENS_WITHIN_S, TRIES = 2.0, 3
-BUSY = 3
-"""The benchmark holds both to the bar; a machine that others share may take so many times as long."""
+OPENS_WITHIN_S, TRIES = 2.0, 8
+BUSY = 2
+"""The benchmark holds the first picture to the bar; beside other tests it may take so many times as long."""
 PAINTED = """async (address) => {
   const image = new Image();
   image.src = address;
@@ -135,7 +135,7 @@ def test_the_report_that_is_served_leads_back(browser: Browser, site: str, langu
 def test_it_opens_at_once(browser: Browser, site: str) -> None:
     answered = min(seconds_to_answer(browser, f"{site}/report") for _ in range(TRIES))
     drawn = min(seconds_to_picture(browser, f"{site}/report") for _ in range(TRIES))
-    assert answered < BUSY * OPENS_WITHIN_S
+    assert answered < OPENS_WITHIN_S
     assert drawn < BUSY * OPENS_WITHIN_S
 
 
