@@ -63,11 +63,16 @@ def test_the_service_is_soon_healthy_and_stops_when_told(store: str) -> None:
 
 def test_a_service_with_nothing_to_serve_is_not_healthy() -> None:
     with containers.volume() as empty, started(built("service"), options=(*OPEN, "-v", f"{empty}:/store")) as service:
+        # The first probe may come before the server listens.
         containers.wait_until(
-            lambda: bool(inspect(service)["State"]["Health"]["Log"]), 30, lambda: containers.logs(service)
+            lambda: any("Not ready" in probe["Output"] for probe in inspect(service)["State"]["Health"]["Log"]),
+            60,
+            lambda: containers.logs(service),
         )
-        probe = inspect(service)["State"]["Health"]["Log"][0]
+        *before, probe = inspect(service)["State"]["Health"]["Log"]
+        assert inspect(service)["State"]["Health"]["Status"] != "healthy"
     assert (probe["ExitCode"], probe["Output"]) == (1, "menagerie: Not ready: /readyz answers 503.\n")
+    assert all(probe["ExitCode"] == 1 for probe in before)
 
 
 def test_the_service_wants_keys_before_it_answers_a_network(store: str) -> None:

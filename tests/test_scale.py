@@ -23,14 +23,14 @@ from simulator import Shop, simulate
 
 pytestmark = pytest.mark.slow
 
-SIZE = "200k"
+SIZE = "100k"
 FIGURES = {"seconds", "median", "cpu_s", "peak_gb"}
 EASY = Limits(memory_gb=4, time_s=120)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Measure every contestant once, as the command does; its page is in `results`, its events in `200k`."""
+    """Measure every contestant once, as the command does; its page is in `results`, its events in `100k`."""
     out = tmp_path_factory.mktemp("scale")
     (out / "results").mkdir()
     where = ["--folder", str(out), "--results", str(out / "results")]
