@@ -6,14 +6,17 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from contract.errors import BadInputError
 from segmentation.contents import contents_of
 from segmentation.features.columns import SCHEMA
-from segmentation.features.table import with_origin, write_clients
+from segmentation.features.table import write_clients
 from segmentation.ingest import sources
 from segmentation.ingest.ingested import Ingested, account
+from segmentation.kept import Kept, named, of_snapshot, recorded
 from segmentation.model.assign import assign_file
 from segmentation.model.files import dump
-from segmentation.model.fit import fit
+from segmentation.model.fit import Fitted, apply, fit
+from segmentation.since import since_last
 from segmentation.snapshot.publish import publish_over
 from segmentation.store.protocol import Store, told_in_a_sentence
 from segmentation.tools.errors import QualityGateError
@@ -27,46 +30,94 @@ REJECTS_NOTICED = 100
 """Fewer rejected rows than this are no reason to refuse a file, however short it is."""
 
 
+MOST_RELABELLED = 0.1
+"""Share of clients to whom a refit may give another persona, on the same figures, unless it is told to."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """What a run depends on: the same events, as-of date, seed and time zone give the same snapshot."""
+    """What a run depends on: the same events, as-of date, seed, time zone and model give the same snapshot.
+
+    It applies the model that the store serves, or the one that `model` names (`kept.named`); `refit` learns anew,
+    going on where that one stood.
+    """
 
     events: Sequence[Path | str]
     as_of: date
     store: Store
     seed: int = 0
     timezone: str = "UTC"
+    model: str | None = None
+    refit: bool = False
+    accept_relabelling: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A published snapshot, its personas, and what became of the events."""
+    """A published snapshot, its personas, what became of the events, and the record of its model."""
 
     snapshot_id: str
     personas: list[dict[str, Any]]
     ingested: Ingested
+    model: dict[str, Any]
 
 
 def run(run: Run, reporter: Reporter, now: datetime) -> Outcome:
-    """Ingest, compute features, fit, assign and publish; `now` is the snapshot's creation time."""
+    """Ingest, compute features, apply the model or learn one, and publish; `now` is the snapshot's creation time."""
     store = run.store
     with store.work() as work, workspace(work, reporter) as scratch:
         with told_in_a_sentence(store.url):
             served_before = store.current()
+        kept = kept_model(run, served_before, reporter)
         events = sources.prepare([str(source) for source in run.events], store, work, reporter)
         ingested = account(events)
         check_rejects(ingested)
         clients, segments = scratch / "clients.parquet", scratch / "segments.parquet"
         with reporter.step("Building the client table"):
             write_clients(events, run.as_of, clients, run.timezone)
-        fitted = fit(StoredTable(clients, SCHEMA, "features"), run.seed, reporter)
+        fitted = _model(run, kept, StoredTable(clients, SCHEMA, "features"), reporter)
+        files = dump(fitted.model)
         with reporter.step("Giving each client a persona"):
             assign_file(fitted.model, clients, segments)
         with reporter.step("Publishing"):
-            metrics = with_origin(fitted.metrics, clients, run.seed)
-            contents = contents_of(segments, dump(fitted.model), metrics)
+            metrics = recorded(fitted.metrics, clients, run.seed, files, kept)
+            if moved := since_last(store, run.as_of, segments, metrics["model"]["id"]):
+                metrics["movement"] = moved
+            contents = contents_of(segments, files, metrics)
             snapshot_id = publish_over(served_before, contents, store, now)
-    return Outcome(snapshot_id, list(map(dict, contents.personas)), ingested)
+    return Outcome(snapshot_id, list(map(dict, contents.personas)), ingested, metrics["model"])
+
+
+def kept_model(run: Run, served: str | None, reporter: Reporter) -> Kept | None:
+    """Return the model that a run is to apply or to go on from; None where there is none."""
+    if run.model:
+        return named(run.model, run.store)
+    if served is None:
+        return None
+    try:
+        return of_snapshot(run.store, served)
+    except BadInputError as error:
+        reporter.say(f"A new model is learnt: that of the snapshot served cannot be applied. {error}")
+        return None
+
+
+def _model(run: Run, kept: Kept | None, clients: StoredTable, reporter: Reporter) -> Fitted:
+    """Apply the model that is kept; learn one where there is none, it is outgrown, or that is asked for."""
+    if kept and not run.refit:
+        fitted = apply(kept.fitted, clients, run.seed, reporter)
+        misfit = fitted.metrics["fitness"]["misfit"]
+        if run.model or not misfit:
+            return fitted
+        reporter.say(f"The model is learnt anew, since the one served no longer fits: {misfit}.")
+    fitted = fit(clients, run.seed, reporter, before=kept.model if kept else None)
+    share = fitted.metrics["refit"]["relabelled"] if kept else 0.0
+    if share > MOST_RELABELLED and not run.accept_relabelling:
+        raise QualityGateError(
+            f"Learnt anew, the rules would give {share:.0%} of the clients another persona though they did nothing"
+            f" (at most {MOST_RELABELLED:.0%}). Say --accept-relabelling to publish it, or --model"
+            f" with the id of a snapshot to keep its rules."
+        )
+    return fitted
 
 
 def check_rejects(ingested: Ingested) -> None:

@@ -17,7 +17,7 @@ from segmentation.model.inputs import INPUT_NAMES, matrix
 from segmentation.model.profiles import profile
 from segmentation.tools.parts import CHUNK_ROWS, StoredTable, chunks
 
-MOST = 300
+MOST = 500
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from contract.errors import BadInputError
 from languages import LANGUAGES, language
 from segmentation.model.archetypes import name_clusters
 from segmentation.model.assign import assign
-from segmentation.model.clusters import choose, silhouette, sizeable
+from segmentation.model.clusters import Silhouette, choose, silhouette, sizeable
 from segmentation.model.files import dump, load
 from segmentation.model.fit import Fitted, fit
 from segmentation.model.inputs import ASKED, INPUT_NAMES, matrix, unskew
@@ -84,12 +84,13 @@ def test_silhouette_of_few_clients_is_exact() -> None:
     assert (estimate.standard_error, estimate.sizeable) == (0.0, 2)
 
 
-def test_the_chosen_k_is_the_best_from_seven_sizeable_clusters_up(fitted: Fitted) -> None:
+def test_the_chosen_k_is_the_smallest_near_the_best_from_seven_sizeable_clusters_up(fitted: Fitted) -> None:
     curve = fitted.metrics["silhouette"]
-    allowed = [s for s in curve["by_k"] if s["sizeable"] >= 7]
-    assert curve["chosen_k"] == max(allowed, key=lambda s: s["mean"])["k"]
     assert [s["k"] for s in curve["by_k"]] == list(range(2, 13))
-    assert choose([], least=7) is None
+    means = {2: 0.9, 7: 0.40, 8: 0.419, 9: 0.43, 10: 0.5}
+    told = [Silhouette(k, mean, 0.0, 6 if k == 10 else k) for k, mean in means.items()]
+    assert choose(told, least=7) == 8
+    assert choose(told[:1], least=7) is None
 
 
 def test_a_handful_of_odd_clients_is_no_sizeable_cluster() -> None:

@@ -69,8 +69,8 @@ def facts() -> Facts:
 
 @pytest.fixture(scope="module")
 def others() -> Facts:
-    clients = some_clients(100, seed=3)  # of whose later kinds there are more
-    rows = [100 * kind + i for kind in range(len(PERSONAS)) for i in range(25 + 12 * kind)]
+    clients = some_clients(100, seed=3)  # of whose kinds there are more and fewer
+    rows = [100 * kind + i for kind, size in enumerate((95, 60, 85, 45, 70, 50, 90)) for i in range(size)]
     return made(clients.take(rows), seed=3, duplicates=0, suspected_gaps=["2020-02-27"])
 
 
@@ -171,7 +171,7 @@ def test_what_is_not_as_the_persona_is_told_by_the_figure_that_differs_most() ->
         "fr": "Dans cette boutique, ils dépensent moins que le nom ne le suggère.",
         "es": "En esta tienda gastan menos de lo que sugiere el nombre.",
     }
-    assert unlike(fox, [small])["en"] == "In this shop they look around more than the name suggests."
+    assert unlike(fox, [small])["en"] == "In this shop they visit more than the name suggests."
 
 
 def test_the_contract_tells_every_figure(facts: Facts) -> None:

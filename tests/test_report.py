@@ -165,9 +165,11 @@ def test_a_time_is_a_favourite_only_when_it_stands_out(facts: Facts, times: dict
 def test_the_summary_says_who_brings_the_most_and_who_is_the_most_frequent(facts: Facts) -> None:
     text = summary(facts, EN)
     assert text.startswith("In the 7 months to 30 April 2020, 400 clients bought for ")
-    assert "Lion brings the most: 44% of the revenue from 13% of the clients." in text
+    lion = facts.personas[0]
+    share, clients = f"{lion['revenue_share']:.0%}", f"{lion['share']:.0%}"
+    assert f"Lion brings the most: {share} of the revenue from {clients} of the clients." in text
     assert (
-        "The most frequent persona is 🐿️\N{NO-BREAK SPACE}Squirrel: 18% of the clients with 0.8% of the revenue." in text
+        "The most frequent persona is 🐿️\N{NO-BREAK SPACE}Squirrel: 23% of the clients with 1.0% of the revenue." in text
     )
     both = with_first(facts, share=0.5)
     assert (
@@ -202,7 +204,7 @@ def test_the_facts_of_the_run(facts: Facts, gaps: list[str], said: str) -> None:
     found = dict(particulars(changed, EN))
     assert found["Days with suspiciously few events"] == said
     assert "Weekdays with hardly any events" not in found
-    assert (found["Clients"], found["Rows in the files"], found["Random seed"]) == ("400", "18,118", "0")
+    assert (found["Clients"], found["Rows in the files"], found["Random seed"]) == ("400", "16,177", "0")
     assert len(particulars(with_metrics(facts, sample_clients=2000), EN)) == len(found) + 1
     sampled = dict(particulars(with_metrics(facts, sample_clients=2000), FR))
     assert sampled["Clients tirés au sort pour trouver les groupes et les règles"] == "2\N{NARROW NO-BREAK SPACE}000"
@@ -259,6 +261,8 @@ def fixed(language: str) -> set[str]:
 def test_no_sentence_of_the_report_stays_the_same_whatever_the_figures(facts: Facts, html: str) -> None:
     clients = some_clients(100, seed=3)
     other = replace(made(clients.take([*range(150), *range(160, 700)]), seed=3), as_of=date(2020, 4, 29))
+    # In what a persona is unlike its name is one sentence of eight, and may well be the same one.
+    other = replace(other, personas=[{**persona, "unlike": None} for persona in other.personas])
     parameters, stability = facts.metrics["parameters"], {"mean": 0.5, "bootstraps": 9}
     page = report(with_metrics(other, stability=stability, parameters=parameters))
     for language in LANGUAGES:
@@ -343,7 +347,9 @@ def test_one_is_singular_and_a_range_of_one_figure_is_none(facts: Facts) -> None
 
 
 def test_words_that_describe_the_clients_less_are_told_so(facts: Facts) -> None:
-    assert [card.unlike for card in cards(facts.personas, EN)] == [""] * len(PERSONAS)
+    told = [persona["unlike"]["en"] if persona["unlike"] else "" for persona in facts.personas]
+    assert [card.unlike for card in cards(facts.personas, EN)] == told
+    assert "" in told
     other = with_first(facts, unlike={"en": "In this shop they buy less often.", "fr": "Ils achètent moins."})
     assert cards(other.personas, FR)[0].unlike == "Ils achètent moins."
     last_trait = other.personas[0]["traits"]["en"].split(", ")[-1]

@@ -52,6 +52,19 @@ def _run_arguments(one: argparse.ArgumentParser) -> None:
     _store(one)
     _seed(one)
     _timezone(one)
+    model = one.add_mutually_exclusive_group()
+    model.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="apply this model: that of a snapshot, by its id, or what `fit` wrote, a folder or s3:// URL"
+        " (default: that of the snapshot served, while it fits)",
+    )
+    model.add_argument("--refit", action="store_true", help="learn the model anew, going on where the last one stood")
+    one.add_argument(
+        "--accept-relabelling",
+        action="store_true",
+        help="publish even if the new rules give many clients another persona",
+    )
     one.add_argument("--keep", type=_some, metavar="N", help="then remove all but the newest N snapshots")
     one.add_argument(
         "--arrived",

@@ -22,6 +22,7 @@ HEADINGS = (
 )
 _HEADING_LETTERS = 9
 SERVED = N_("Snapshot {id} is published and served.")
+MODEL = N_("Its rules are those of model {id}, learnt from the clients as of {day}.")
 CAPTION = N_("Medians; amounts in the shop’s currency.")
 
 

@@ -4,7 +4,7 @@ import argparse
 
 from contract.snapshot import METRICS
 from segmentation.features.columns import SCHEMA
-from segmentation.features.table import with_origin
+from segmentation.kept import recorded
 from segmentation.model.files import dump
 from segmentation.model.fit import fit as fit_model
 from segmentation.tools.files import write_json
@@ -16,9 +16,10 @@ def run(args: argparse.Namespace) -> int:
     """Write a model and its metrics."""
     fitted = fit_model(StoredTable(args.clients, SCHEMA, "features"), args.seed, reporter())
     args.out.mkdir(parents=True, exist_ok=True)
-    for name, content in dump(fitted.model).items():
+    files = dump(fitted.model)
+    for name, content in files.items():
         (args.out / name).write_bytes(content)
-    write_json(args.out / METRICS, with_origin(fitted.metrics, args.clients, args.seed))
+    write_json(args.out / METRICS, recorded(fitted.metrics, args.clients, args.seed, files, None))
     held_out = fitted.metrics["held_out"]
     print(
         f"{fitted.metrics['silhouette']['note']} On {held_out['clients']:,} clients held out:"

@@ -58,13 +58,24 @@ def _outcome(args: argparse.Namespace, report: Reporter) -> pipeline.Outcome | N
 
 def _run(args: argparse.Namespace, report: Reporter) -> pipeline.Outcome:
     store = store_named(args)
-    story = pipeline.Run(args.events, args.as_of, store, args.seed, args.timezone)
+    story = pipeline.Run(
+        args.events,
+        args.as_of,
+        store,
+        args.seed,
+        args.timezone,
+        args.model,
+        args.refit,
+        args.accept_relabelling,
+    )
     outcome = pipeline.run(story, report, datetime.now(UTC))
     say_account(outcome.ingested, report)
     _say_age(outcome.ingested, args.as_of, report)
     say = language(args.lang)
     closing.print_table(outcome.personas, say)
     print(say.gettext(closing.SERVED, id=outcome.snapshot_id))
+    fitted = say.day(date.fromisoformat(outcome.model["fitted_as_of"]))
+    print(say.gettext(closing.MODEL, id=outcome.model["id"], day=fitted))
     if args.keep:
         _prune(store, args.keep, report)
     return outcome

@@ -11,6 +11,9 @@ from segmentation.model.clusters import sizeable
 from segmentation.model.inputs import INPUT_NAMES
 from segmentation.model.personas import PERSONAS
 
+ARCHETYPES = np.array([[persona.archetype[axis] for axis in AXES] for persona in PERSONAS])
+"""Where the personas lie on the four axes, shape (7, 4)."""
+
 
 @dataclass(frozen=True)
 class Naming:
@@ -42,23 +45,29 @@ def ranks(X: np.ndarray) -> np.ndarray:
     )
 
 
-def name_clusters(ranks: np.ndarray, labels: np.ndarray, k: int) -> Naming:
+def name_clusters(ranks: np.ndarray, labels: np.ndarray, k: int, given: np.ndarray | None = None) -> Naming:
     """Give each cluster a persona: all personas are given, and clusters left over join their nearest one.
 
-    Only sizeable clusters found a persona, as long as there are enough of them.
+    Only sizeable clusters found a persona, as long as there are enough of them. Personas that are `given`, by
+    cluster, stay.
     """
     positions = np.stack([ranks[labels == cluster].mean(axis=0) for cluster in range(k)])
-    archetypes = np.array([[persona.archetype[axis] for axis in AXES] for persona in PERSONAS])
-    distances = np.linalg.norm(archetypes[:, None] - positions[None], axis=2)
+    distances = np.linalg.norm(ARCHETYPES[:, None] - positions[None], axis=2)
     sizes = np.bincount(labels, minlength=k)
-    founders = np.flatnonzero(sizeable(sizes))
-    if len(founders) < len(PERSONAS):
-        founders = np.arange(k)
-    given, chosen = linear_sum_assignment(distances[:, founders])
-    persona_of_cluster = distances.argmin(axis=0)
-    persona_of_cluster[founders[chosen]] = given
+    persona_of_cluster = _nearest(distances, sizes) if given is None else given
     fit = [
         np.average(distances[persona, own], weights=sizes[own])
         for persona, own in ((p, persona_of_cluster == p) for p in range(len(PERSONAS)))
     ]
     return Naming(persona_of_cluster, np.array(fit), positions)
+
+
+def _nearest(distances: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the persona of each cluster, from the distances of archetypes and clusters, shape (7, clusters)."""
+    founders = np.flatnonzero(sizeable(sizes))
+    if len(founders) < len(PERSONAS):
+        founders = np.arange(len(sizes))
+    given, chosen = linear_sum_assignment(distances[:, founders])
+    persona_of_cluster = distances.argmin(axis=0)
+    persona_of_cluster[founders[chosen]] = given
+    return persona_of_cluster

@@ -1,9 +1,9 @@
 """How good the model is, on clients that its tree has not seen."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.cluster import KMeans
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import (
     accuracy_score,
@@ -16,9 +16,10 @@ from sklearn.metrics import (
 )
 
 from segmentation.model.clusters import subset
+from segmentation.model.files import Model
 from segmentation.model.personas import PERSONA_NAMES
-from segmentation.model.space import nearest
 from segmentation.model.tree import Tree
+from segmentation.tools.errors import QualityGateError
 
 BOOTSTRAPS, BOOTSTRAP_CLIENTS = 10, 20_000
 
@@ -84,17 +85,33 @@ def _spread(points: np.ndarray, groups: np.ndarray) -> float:
     )
 
 
-def stability(points: np.ndarray, centres: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
-    """Cluster bootstrap samples anew and compare with the model: adjusted Rand index, 1 when nothing changes."""
-    points = subset(points, BOOTSTRAP_CLIENTS, rng)
-    labels = nearest(points, centres)
-    scores = []
+def stability(
+    model: Model, X: np.ndarray, learn: Callable[[np.ndarray], Model], rng: np.random.Generator
+) -> dict[str, Any]:
+    """Learn from bootstrap samples anew and compare the personas that clients get with those of the model.
+
+    Adjusted Rand index, 1 when nothing changes; by persona, the share of its clients that keep it. A sample that
+    cannot be split in seven agrees in nothing.
+    """
+    X = subset(X, BOOTSTRAP_CLIENTS, rng)
+    answers = model.answers(X)
+    scores, kept = [], []
     for _ in range(BOOTSTRAPS):
-        drawn = points[rng.integers(len(points), size=len(points))]
-        again = KMeans(len(centres), n_init=3, random_state=int(rng.integers(2**31))).fit(drawn)
-        scores.append(float(adjusted_rand_score(labels, nearest(points, again.cluster_centers_))))
+        drawn = X[rng.integers(len(X), size=len(X))]
+        try:
+            again = learn(drawn).answers(X)
+        except QualityGateError:
+            again = np.full(len(X), -1)
+        scores.append(float(adjusted_rand_score(answers, again)))
+        kept.append(answers == again)
+    stays = np.mean(kept, axis=0)
     return {
         "bootstraps": BOOTSTRAPS,
-        "mean": float(np.mean(scores)),
+        "bootstrap_ari": float(np.mean(scores)),
+        "least": min(scores),
         "standard_deviation": float(np.std(scores, ddof=1)),
+        "by_persona": {
+            name: float(stays[answers == i].mean()) if (answers == i).any() else 0.0
+            for i, name in enumerate(PERSONA_NAMES)
+        },
     }

@@ -11,10 +11,13 @@ from contract.errors import BadInputError
 from languages.phrases import phrases_of
 from segmentation.model.inputs import INPUT_NAMES
 from segmentation.model.personas import PERSONA_NAMES
+from segmentation.model.scores import Scores
 from segmentation.model.space import Space, nearest
 from segmentation.model.tree import LEAF, Tree
 
-FORMAT = 1
+CLUSTERS_FORMAT, TREE_FORMAT = 2, 1
+"""Of the files that are written. Clusters of format 1, all of them of measures, are read as well."""
+SPACES: dict[str, type[Space] | type[Scores]] = {"measures": Space, "scores": Scores}
 NODES = ("feature", "threshold", "left", "right", "shares")
 """What is told of each node of a tree."""
 
@@ -23,7 +26,7 @@ NODES = ("feature", "threshold", "left", "right", "shares")
 class Model:
     """All that assigning needs; `persona_of_cluster` and the tree's answers are indices into PERSONAS."""
 
-    space: Space
+    space: Space | Scores
     centres: np.ndarray
     persona_of_cluster: np.ndarray
     tree: Tree
@@ -32,21 +35,21 @@ class Model:
         """Return the cluster and the leaf of each client of raw inputs, shape (clients, inputs); each for itself."""
         return nearest(self.space.project(X), self.centres), self.tree.apply(X)
 
+    def answers(self, X: np.ndarray) -> np.ndarray:
+        """Return the persona of each client of raw inputs, as an index into PERSONAS."""
+        return self.tree.persona[self.tree.apply(X)]
+
 
 def dump(model: Model) -> dict[str, bytes]:
     """Return the model's files by name."""
     clusters = {
-        "format": FORMAT,
-        "inputs": INPUT_NAMES,
-        "mean": model.space.mean.tolist(),
-        "scale": model.space.scale.tolist(),
-        "components": model.space.components.tolist(),
-        "explained_variance": model.space.explained.tolist(),
+        "format": CLUSTERS_FORMAT,
+        **_space(model.space),
         "centres": model.centres.tolist(),
         "persona_of_cluster": [PERSONA_NAMES[i] for i in model.persona_of_cluster],
     }
     tree = {
-        "format": FORMAT,
+        "format": TREE_FORMAT,
         "personas": PERSONA_NAMES,
         "features": [_words(column) for column in INPUTS],
         "nodes": {
@@ -60,6 +63,30 @@ def dump(model: Model) -> dict[str, bytes]:
         },
     }
     return {"clusters.json": _encode(clusters), "tree.json": _encode(tree)}
+
+
+def _space(space: Space | Scores) -> dict[str, Any]:
+    common = {
+        "inputs": space.names,
+        "mean": space.mean.tolist(),
+        "components": space.components.tolist(),
+        "explained_variance": space.explained.tolist(),
+    }
+    if isinstance(space, Space):
+        return common | {"space": "measures", "scale": space.scale.tolist()}
+    return common | {
+        "space": "scores",
+        "cuts": [c.tolist() for c in space.cuts],
+        "steps": [s.tolist() for s in space.steps],
+    }
+
+
+def _read_space(kind: type[Space] | type[Scores], clusters: dict[str, Any]) -> Space | Scores:
+    mean, components, explained = (np.array(clusters[name]) for name in ("mean", "components", "explained_variance"))
+    if kind is Space:
+        return Space(mean, np.array(clusters["scale"]), components, explained)
+    cuts, steps = (tuple(map(np.array, clusters[name])) for name in ("cuts", "steps"))
+    return Scores(cuts, steps, mean, components, explained)
 
 
 def load_tree(file: bytes) -> Tree:
@@ -83,12 +110,12 @@ def load(files: dict[str, bytes]) -> Model:
     """Return the model in files that `dump` made; raise BadInputError for any other."""
     try:
         clusters, tree = json.loads(files["clusters.json"]), json.loads(files["tree.json"])
-        if clusters["format"] != FORMAT or tuple(clusters["inputs"]) != INPUT_NAMES:
+        kind = SPACES[clusters.get("space", "measures")]
+        if not 1 <= clusters["format"] <= CLUSTERS_FORMAT or tuple(clusters["inputs"]) != kind.names:
             raise BadInputError("The model was made for other client columns, or by another version.")
         nodes = {name: np.array(values) for name, values in tree["nodes"].items()}
-        space = Space(*(np.array(clusters[n]) for n in ("mean", "scale", "components", "explained_variance")))
         return Model(
-            space,
+            _read_space(kind, clusters),
             np.array(clusters["centres"]),
             np.array([PERSONA_NAMES.index(name) for name in clusters["persona_of_cluster"]]),
             Tree(*(nodes[name] for name in NODES)),

@@ -39,8 +39,8 @@ _DIFFERS: dict[Axis, tuple[str, str]] = {
         N_("In this shop they spend more than the name suggests."),
     ),
     "activity": (
-        N_("In this shop they look around less than the name suggests."),
-        N_("In this shop they look around more than the name suggests."),
+        N_("In this shop they visit less than the name suggests."),
+        N_("In this shop they visit more than the name suggests."),
     ),
 }
 """In what clients may be unlike their persona: less of it, and more."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contract.columns import INPUTS
-from segmentation.model.inputs import unskew
+from segmentation.model.inputs import INPUT_NAMES, unskew
 
 VARIANCE_KEPT = 0.9
 """Share of the variance that the components kept explain (design)."""
@@ -22,6 +22,9 @@ class Space:
     scale: np.ndarray
     components: np.ndarray
     explained: np.ndarray
+
+    names = INPUT_NAMES
+    """The inputs that it rests on."""
 
     def project(self, X: np.ndarray) -> np.ndarray:
         """Return the coordinates of clients, shape (clients, components); each row for itself."""

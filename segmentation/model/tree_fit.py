@@ -1,5 +1,6 @@
 """The decision tree, learnt by scikit-learn, its size by cross-validation, its cuts made readable."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -20,15 +21,25 @@ SELECTION_CLIENTS, FOLDS = 40_000, 4
 LEAST_IN_LEAF = 5
 
 
-def fit_tree(X: np.ndarray, personas: np.ndarray, rng: np.random.Generator) -> tuple[Tree, list[dict[str, float]]]:
-    """Learn a tree of the smallest size that is as good as the best; also return the validation of each size."""
+Cuts = Mapping[int, np.ndarray]
+"""The only cuts that a tree may make, ascending, by the input's place in INPUTS."""
+
+
+def fit_tree(
+    X: np.ndarray, personas: np.ndarray, rng: np.random.Generator, cuts: Cuts | None = None
+) -> tuple[Tree, list[dict[str, float]]]:
+    """Learn a tree of the smallest size that is as good as the best; also return the validation of each size.
+
+    Where it may only cut at `cuts` it can be exact, and has as many leaves as that takes, up to the most.
+    """
     rows = subset(np.arange(len(X)), SELECTION_CLIENTS, rng)
     seed = int(rng.integers(2**31))
-    validation = _validate(X[rows][:, ASKED], personas[rows], seed)
+    validation = _validate(_asked(X[rows], cuts), personas[rows], seed)
     best = max(validation, key=lambda size: size["macro_f1"])
     bar = best["macro_f1"] - best["standard_error"]
-    for leaves in (int(size["leaves"]) for size in validation if size["macro_f1"] >= bar):
-        tree = _counted(_readable(_classifier(leaves, seed).fit(X[:, ASKED], personas)), X, personas)
+    sizes = [int(size["leaves"]) for size in validation if size["macro_f1"] >= bar]
+    for leaves in sizes if cuts is None else LEAVES[-1:]:
+        tree = grow_tree(X, personas, leaves, cuts)
         missing = set(range(len(PERSONAS))) - set(tree.persona[tree.leaves])
         if not missing:
             return tree, validation
@@ -36,7 +47,20 @@ def fit_tree(X: np.ndarray, personas: np.ndarray, rng: np.random.Generator) -> t
     raise QualityGateError(f"The decision tree finds no rule for {names}: these clients do not fall into seven.")
 
 
-def _counted(tree: Tree, X: np.ndarray, personas: np.ndarray) -> Tree:
+def grow_tree(X: np.ndarray, personas: np.ndarray, leaves: int, cuts: Cuts | None = None) -> Tree:
+    """Learn a tree of so many leaves at most from clients of raw inputs and their personas."""
+    classifier = _classifier(leaves, 0).fit(_asked(X, cuts), personas)
+    return recounted(_readable(classifier, cuts), X, personas)
+
+
+def _asked(X: np.ndarray, cuts: Cuts | None) -> np.ndarray:
+    """Return what the tree looks at: inputs, or between which of the cuts they lie."""
+    if cuts is None:
+        return X[:, ASKED]
+    return np.column_stack([np.searchsorted(own, X[:, place]) for place, own in cuts.items()])
+
+
+def recounted(tree: Tree, X: np.ndarray, personas: np.ndarray) -> Tree:
     """Count the personas in each leaf anew: a cut that was rounded may have sent clients to another one."""
     counts = np.zeros_like(tree.shares)
     np.add.at(counts, (tree.apply(X), personas), 1)
@@ -65,14 +89,20 @@ def _classifier(leaves: int, seed: int) -> DecisionTreeClassifier:
     return DecisionTreeClassifier(max_leaf_nodes=leaves, min_samples_leaf=LEAST_IN_LEAF, random_state=seed)
 
 
-def _readable(classifier: DecisionTreeClassifier) -> Tree:
+def _readable(classifier: DecisionTreeClassifier, cuts: Cuts | None) -> Tree:
     """Copy the learnt arrays, with cuts that can be said: whole counts and days, money in cents."""
     learnt = classifier.tree_
     shares = np.zeros((learnt.node_count, len(PERSONAS)))
     shares[:, classifier.classes_] = learnt.value[:, 0] / learnt.value[:, 0].sum(axis=1, keepdims=True)
-    feature = np.where(learnt.children_left == LEAF, LEAF, ASKED[learnt.feature])
-    money = np.array([INPUTS[f].kind == "money" for f in feature])
-    threshold = np.where(money, np.floor(learnt.threshold * 100) / 100, np.floor(learnt.threshold))
+    places = ASKED if cuts is None else np.array(list(cuts))
+    feature = np.where(learnt.children_left == LEAF, LEAF, places[learnt.feature])
+    if cuts is None:
+        money = np.array([INPUTS[f].kind == "money" for f in feature])
+        threshold = np.where(money, np.floor(learnt.threshold * 100) / 100, np.floor(learnt.threshold))
+    else:
+        threshold = np.array(
+            [0.0 if f == LEAF else cuts[f][int(t)] for f, t in zip(feature, learnt.threshold, strict=True)]
+        )
     return Tree(
         feature,
         np.where(feature == LEAF, 0.0, threshold),

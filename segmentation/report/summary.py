@@ -1,6 +1,7 @@
 """What the report says of a run as a whole: a summary, how far to trust it, and the facts of its making."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from contract.words import N_
@@ -14,6 +15,18 @@ STABLE = 0.8
 GAPS_NAMED = 5
 LATE_DAYS = 7
 _STABLE = N_("Grouping {count} other samples of the same clients gives nearly the same groups (agreement {mean} of 1).")
+_HELD = N_(
+    "Learnt anew from {count} other samples of the same clients, the rules give nearly everyone the same persona "
+    "(agreement {mean} of 1)."
+)
+_SAME_RULES = N_(
+    "The rules are those of {day}: of {both} clients who were there then, {moved} have another persona now, all of "
+    "them because of what they did."
+)
+_NEW_RULES = N_(
+    "The rules are other ones than those of {day}: of {both} clients who were there then, {moved} would have another "
+    "persona by the old rules because of what they did, and the new rules alone change that of {relabelled}."
+)
 _UNSTABLE = N_(
     "Grouping {count} other samples of the same clients gives rather different groups (agreement {mean} of 1): take "
     "the borders between personas with care."
@@ -86,8 +99,10 @@ def trust(facts: Facts, say: Language) -> list[str]:
     sentences = (
         (("held_out.accuracy", "held_out.clients", "held_out.baseline"), _repeats),
         (("held_out.by_persona",), _hardest),
+        (("stability.bootstrap_ari", "stability.bootstraps"), _held),
         (("stability.mean", "stability.bootstraps"), _stable),
         (("agreement",), _agreement),
+        (("movement.same_rules", "movement.moved"), _moved),
     )
     return [sentence(facts, say) for needs, sentence in sentences if facts.has(*needs)]
 
@@ -117,7 +132,13 @@ def _hardest(facts: Facts, say: Language) -> str:
     )
 
 
+def _held(facts: Facts, say: Language) -> str:
+    stability = facts.metrics["stability"]
+    return say.gettext(_HELD, count=stability["bootstraps"], mean=score(stability["bootstrap_ari"], say))
+
+
 def _stable(facts: Facts, say: Language) -> str:
+    """Say it of an older snapshot, whose groups were compared and not its personas."""
     stability = facts.metrics["stability"]
     return say.gettext(
         _STABLE if stability["mean"] >= STABLE else _UNSTABLE,
@@ -131,6 +152,17 @@ def _agreement(facts: Facts, say: Language) -> str:
         "Of all clients, {share} get the persona of their statistical group; for the others the rules decide.",
         share=say.percent(facts.metrics["agreement"]),
     )
+
+
+def _moved(facts: Facts, say: Language) -> str:
+    movement = facts.metrics["movement"]
+    figures = {
+        "day": say.day(date.fromisoformat(movement["as_of"])),
+        "both": say.number(movement["clients"]),
+        "moved": say.number(movement["moved"]["clients"]),
+        "relabelled": say.number(movement["relabelled"]["clients"]),
+    }
+    return say.gettext(_SAME_RULES if movement["same_rules"] else _NEW_RULES, **figures)
 
 
 def particulars(facts: Facts, say: Language) -> list[tuple[str, str]]:
