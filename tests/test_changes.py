@@ -98,7 +98,36 @@ def test_the_route_tells_who_moved_came_and_went_and_their_money(tmp_path: Path)
             {"then": "owl", "now": None, "clients": 1, "value_then": 20.5, "value_now": 0.0},
             {"then": None, "now": "bear", "clients": 1, "value_then": 0.0, "value_now": 10.0},
         ],
+        "same_rules": None,
+        "relabelled": [],
     }
+
+
+def test_what_new_rules_did_stands_apart_from_what_clients_did(tmp_path: Path) -> None:
+    before = published(tmp_path, *CLIENTS, as_of=MARCH)
+    flow = {"then": "owl", "now": "fox", "clients": 1, "value_then": 1.0, "value_now": 2.0}
+    ruled = {**flow, "then": "fox", "now": "lion", "clients": 2}
+    none: dict[str, Any] = {"clients": 0, "flows": []}
+    movement = dict.fromkeys(("stayed", "came", "left"), none) | {
+        "since": before,
+        "same_rules": False,
+        "moved": {"clients": 1, "flows": [flow]},
+        "relabelled": {"clients": 2, "flows": [ruled]},
+    }
+    publish(replace(contents(), metrics={"movement": movement}), open_store(str(tmp_path)), NOW)
+    told = serving(tmp_path).get(ROUTE).get_json()
+    assert (told["flows"], told["same_rules"], told["relabelled"]) == ([flow], False, [ruled])
+    page = serving(tmp_path).get("/changes").get_data(as_text=True)
+    assert "The rules are new since: they alone gave 2 clients another persona." in page
+    assert 'id="rules-fox-lion"' in page
+
+
+def test_of_one_model_all_is_what_clients_did(tmp_path: Path) -> None:
+    for as_of in (MARCH, AS_OF):
+        told = replace(contents(), as_of=as_of, metrics={"model": {"id": "3f2a9c1d77e0"}})
+        publish(told, open_store(str(tmp_path)), NOW)
+    assert serving(tmp_path).get(ROUTE).get_json()["same_rules"] is True
+    assert "all of this is what customers did" in serving(tmp_path).get("/changes").get_data(as_text=True)
 
 
 def created(days: int) -> datetime:

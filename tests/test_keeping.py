@@ -184,6 +184,10 @@ def test_movement_is_split_in_three() -> None:
     found = movement(then, now, by_old_rules=np.array([lion, bear, bear, bear]))
     one = {"clients": 1, "value_now": 1.0}
     assert found["moved"] == {"clients": 1, "flows": [{"then": "lion", "now": "bear", "value_then": 6.0, **one}]}
+    assert found["stayed"]["flows"] == [
+        {"then": persona, "now": persona, "clients": 1, "value_then": value, "value_now": value_now}
+        for persona, value, value_now in (("lion", 5.0, 5.0), ("bear", 7.0, 2.0))
+    ]
     assert found["relabelled"]["flows"] == [
         {"then": "bear", "now": "fox", "clients": 2, "value_then": 3.0, "value_now": 3.0}
     ]

@@ -24,7 +24,7 @@ def movement(then: Standing, now: Standing, by_old_rules: np.ndarray | None) -> 
     """Return the flows between two snapshots, split.
 
     `by_old_rules` has the personas that the rules of then give to today's clients; None where the rules are the same.
-    `moved` goes from the persona then to that by the old rules, `relabelled` from there to the persona now.
+    `moved` and `stayed` go from the persona then to that by the old rules, `relabelled` from there to the persona now.
     """
     between = now.persona if by_old_rules is None else by_old_rules
     both, places_then, places_now = np.intersect1d(then.users, now.users, assume_unique=True, return_indices=True)
@@ -36,15 +36,18 @@ def movement(then: Standing, now: Standing, by_old_rules: np.ndarray | None) -> 
         "clients": len(both),
         "same_rules": by_old_rules is None,
         "moved": _told(before, ruled, spent_before, spent_now),
+        "stayed": _told(before, ruled, spent_before, spent_now, same=True),
         "relabelled": _told(ruled, after, spent_now, spent_now),
         "came": _told(np.full(len(came), _NOBODY), now.persona[came], np.zeros(len(came)), now.spent[came]),
         "left": _told(then.persona[left], np.full(len(left), _NOBODY), then.spent[left], np.zeros(len(left))),
     }
 
 
-def _told(before: np.ndarray, after: np.ndarray, spent_before: np.ndarray, spent_after: np.ndarray) -> dict[str, Any]:
-    """Return the clients whose persona differs, in all and by flow, with what they had spent then and now."""
-    flows = list(_flows(before, after, spent_before, spent_after))
+def _told(
+    before: np.ndarray, after: np.ndarray, spent_before: np.ndarray, spent_after: np.ndarray, *, same: bool = False
+) -> dict[str, Any]:
+    """Return the clients whose persona differs, or is the `same`, in all and by flow, with their money then and now."""
+    flows = [flow for flow in _flows(before, after, spent_before, spent_after) if (flow["then"] == flow["now"]) == same]
     return {"clients": sum(flow["clients"] for flow in flows), "flows": flows}
 
 
@@ -58,11 +61,10 @@ def _flows(
     value_then, value_now = (np.bincount(pairs, spent, minlength=size) for spent in (spent_before, spent_after))
     for pair in np.flatnonzero(counts):
         then, now = divmod(int(pair), len(names))
-        if then != now:
-            yield {
-                "then": names[then],
-                "now": names[now],
-                "clients": int(counts[pair]),
-                "value_then": round(float(value_then[pair]), 2),
-                "value_now": round(float(value_now[pair]), 2),
-            }
+        yield {
+            "then": names[then],
+            "now": names[now],
+            "clients": int(counts[pair]),
+            "value_then": round(float(value_then[pair]), 2),
+            "value_now": round(float(value_now[pair]), 2),
+        }

@@ -186,10 +186,16 @@ class Flow(Schema):
 
 
 class Changed(Dated):
-    """What has changed since another snapshot; flows without a client are left out."""
+    """What has changed since another snapshot; flows without a client are left out.
+
+    `flows` are what clients did, by the rules of then, and `relabelled` whom new rules alone gave another persona.
+    `same_rules` is null where the two cannot be told apart: then `flows` are both.
+    """
 
     other = fields.Nested(Other, required=True)
     flows = fields.List(fields.Nested(Flow), required=True)
+    same_rules = fields.Boolean(required=True, allow_none=True)
+    relabelled = fields.List(fields.Nested(Flow), required=True)
 
 
 class Health(Schema):

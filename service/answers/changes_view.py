@@ -27,5 +27,7 @@ class ChangesViews:
         answer = {
             "other": {"snapshot": found.other, "as_of": found.other_as_of.isoformat()},
             "flows": [asdict(flow) for flow in found.flows],
+            "same_rules": found.same_rules,
+            "relabelled": [asdict(flow) for flow in found.relabelled],
         }
         return self._answering.dated(snapshot, answer, f"+{found.other}")

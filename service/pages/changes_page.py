@@ -64,6 +64,7 @@ def _shown(snapshot: Snapshot, found: Changes, say: Language) -> dict[str, Any]:
         "found": found,
         "personas": personas,
         "summary": summary(found, labels, say),
+        "rules": rules(found, say),
         "warning": warning(found, snapshot.as_of, say),
         "drawings": [
             (kind, sankey(found.flows, list(personas), *size, _TOP))
@@ -87,6 +88,22 @@ def summary(found: Changes, labels: Mapping[str, str], say: Language) -> str:
         left=say.whole(left),
     )
     return f"{said} {_largest(found, labels, say)}" if moved else said
+
+
+def rules(found: Changes, say: Language) -> str:
+    """Return one sentence about what part the rules have in it."""
+    if found.same_rules:
+        return say.gettext("The rules are the same in both: all of this is what customers did.")
+    if found.same_rules is None:
+        return say.gettext("The rules may differ between the two: part of these moves may come from that alone.")
+    count = _count(list(found.relabelled))
+    return say.ngettext(
+        "This is what customers did, by the rules of then. The rules are new since: they alone gave {count} client "
+        "another persona.",
+        "This is what customers did, by the rules of then. The rules are new since: they alone gave {count} clients "
+        "another persona.",
+        count,
+    )
 
 
 def warning(found: Changes, as_of: date, say: Language) -> str:

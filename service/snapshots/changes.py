@@ -37,7 +37,9 @@ class Flow:
 class Changes:
     """All flows between another snapshot and the one served, those without a client left out.
 
-    `others` are all with which the one served can be compared, the latest first. `late` are the days of the first event
+    `flows` are what clients did, by the rules of then, and `relabelled` whom new rules alone gave another persona.
+    `same_rules` is None where that cannot be told apart: then `flows` are both. `others` are all with which the one
+    served can be compared, the latest first. `late` are the days of the first event
     then and now, each None unless the 7 months begin well before it.
     """
 
@@ -46,6 +48,8 @@ class Changes:
     flows: tuple[Flow, ...]
     others: tuple[str, ...]
     late: tuple[date | None, date | None]
+    same_rules: bool | None = None
+    relabelled: tuple[Flow, ...] = ()
 
     @property
     def moved(self) -> list[Flow]:
@@ -74,10 +78,23 @@ def _largest_first(flows: Iterable[Flow]) -> list[Flow]:
 
 def changes(then: Snapshot, now: Snapshot, others: Iterable[str]) -> Changes:
     """Compare two snapshots of several, in time and memory that do not keep requests waiting."""
+    late = begins_late(then.metrics, then.as_of), begins_late(now.metrics, now.as_of)
+    movement = now.metrics.get("movement", {})
+    if movement.get("since") == then.id and not movement["same_rules"]:
+        did, relabelled = (
+            tuple(Flow(**flow) for name in names for flow in movement[name]["flows"])
+            for names in (("moved", "stayed", "came", "left"), ("relabelled",))
+        )
+        return Changes(then.id, then.as_of, did, tuple(others), late, same_rules=False, relabelled=relabelled)
     names_then, names_now = ([persona["name"] for persona in snapshot.personas] for snapshot in (then, now))
     found = tuple(flows(then.lookup, names_then, now.lookup, names_now))
-    late = begins_late(then.metrics, then.as_of), begins_late(now.metrics, now.as_of)
-    return Changes(then.id, then.as_of, found, tuple(others), late)
+    return Changes(then.id, then.as_of, found, tuple(others), late, same_rules=_same_rules(then, now))
+
+
+def _same_rules(then: Snapshot, now: Snapshot) -> bool | None:
+    """Tell whether both snapshots have one model; None where they have two, or an older one does not say which."""
+    ids = {snapshot.metrics.get("model", {}).get("id") for snapshot in (then, now)}
+    return True if len(ids) == 1 and None not in ids else None
 
 
 def flows(then: Lookup, names_then: Sequence[str], now: Lookup, names_now: Sequence[str]) -> Iterator[Flow]:
