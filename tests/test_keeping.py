@@ -107,6 +107,7 @@ def test_a_refit_goes_on_where_the_last_one_stood(small_shop: Path, store: Path)
     assert ruled <= {persona for persona, _ in (before | after).values()}
 
 
+@pytest.mark.slow
 def test_a_refit_that_relabels_many_is_published_only_when_told(
     small_shop: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +156,7 @@ def test_the_model_of_an_older_version_is_kept_as_well(small_shop: Path, tmp_pat
     assert metrics(tmp_path / "snapshots" / outcome.snapshot_id)["movement"]["relabelled"]["clients"] == 0
 
 
+@pytest.mark.slow
 def test_neither_the_order_of_rows_nor_the_seed_matters() -> None:
     clients = some_clients(80)
     order = np.random.default_rng(5).permutation(clients.num_rows)

@@ -6,6 +6,7 @@ from typing import Any
 
 from contract.words import N_
 from languages import Language
+from languages.trust import said_trust
 from segmentation.features.calendar import windows
 from segmentation.report.facts import Facts, closed_weekdays, events_by_day, suspected_gaps
 from segmentation.report.pictures.labels import persona_label
@@ -41,7 +42,8 @@ def summary(facts: Facts, say: Language) -> str:
         clients=say.number(sum(persona["clients"] for persona in facts.personas)),
         revenue=say.number(sum(persona["revenue"] for persona in facts.personas)),
     )
-    return " ".join((bought, *_late(facts, say), *_typical(facts, say), *_leading(facts.personas, say)))
+    trust = said_trust(facts.metrics, facts.personas, say)
+    return " ".join((bought, *_late(facts, say), *_typical(facts, say), *_leading(facts.personas, say), *trust))
 
 
 def _typical(facts: Facts, say: Language) -> list[str]:

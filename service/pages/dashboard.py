@@ -7,10 +7,12 @@ from typing import Any
 
 from flask import Response, request
 
+from languages.trust import said_trust
 from service.answers.parameters import parsed_user_id
 from service.common.problems import BadUserIdError, TooLargeUserIdError
 from service.common.request import note_clients
 from service.pages import figures
+from service.pages.language import language_of
 from service.pages.pages import Pages
 from service.snapshots.better import next_better
 from service.snapshots.snapshot import Snapshot
@@ -28,7 +30,9 @@ class Dashboard:
 
     def home(self) -> Response:
         """Show the look-up, the seven personas and what is served."""
-        return self._pages.page("home.html")
+        served = self._pages.snapshot()
+        say = language_of(request)
+        return self._pages.page("home.html", trust=said_trust(served.metrics, served.personas, say) if served else [])
 
     def client(self) -> Response:
         """Show who a client is, why, what would change it, and its figures; help if there is no such client."""
