@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from known_keys import known_key
-from snapshots import CLIENTS, client, contents, publish_small, table
+from snapshots import CLIENTS, NOW, client, contents, publish_small, table
 
+from segmentation.snapshot.publish import publish
+from segmentation.store.opening import open_store
 from service.app import create_app
 from service.common.log import JsonLog
 from service.common.settings import Settings
@@ -75,7 +77,7 @@ def test_a_client_is_told_with_reasons_and_what_would_change_it(shop: Shop) -> N
         "Fairly certain: of 100 clients in the same case, 75 are much like the others of this persona.",
         "Why Last purchase 60 days ago, at least 22 and at most 90.",
         "What to do Target: few campaigns, premium ones.",
-        "Today, this would lead to the persona Lion , who spends more: 1 more item bought for at least 790.01.",
+        "No likely step leads to a persona that spends more.",  # at the prices that this client pays
         "Spent in 7 months 10.00 As usual · typical: 2,045 · half of them: 10.00 to 316",
         "Days since the last purchase 60 More than usual · typical: 12",
         "Last purchase 29 April 2020",
@@ -87,6 +89,15 @@ def test_a_client_is_told_with_reasons_and_what_would_change_it(shop: Shop) -> N
     assert "look twice" not in told
     assert "look twice" in shop.read("/client?user_id=7").text  # the clustering disagrees
     assert "No likely step leads to a persona that spends more." in shop.read("/client?user_id=7").text
+
+
+def test_a_step_is_told_that_this_client_may_take(tmp_path: Path) -> None:
+    rows = [client(-9, "fox", days_since_last_purchase=60, total_purchase_value=400.0), *CLIENTS]
+    publish(contents(*rows), open_store(str(tmp_path)), NOW)
+    assert (
+        "Today, this would lead to the persona Lion , who spends more: 1 more item bought for at least 400.01."
+        in Shop(tmp_path).read("/client?user_id=-9").text
+    )
 
 
 def test_a_client_in_french(shop: Shop) -> None:

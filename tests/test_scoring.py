@@ -249,7 +249,9 @@ def test_each_change_leads_to_the_next_better_that_can_be_reached(sample: tuple[
         target = [persona["name"] for persona in personas].index(better["persona"])
         change = smallest_change(tree, target, values)
         assert change is not None
-        assert change.after["count_products_7m"] - values["count_products_7m"] <= 10
+        items = change.after["count_products_7m"] - values["count_products_7m"]
+        assert items <= 10
+        assert float(change.spend[0]) <= items * dearest(values) + 0.01
         for name in LOOKED:
             assert change.after[name] <= most(values[name])
         for extra in (change.spend[0], change.spend[1]):
@@ -267,6 +269,11 @@ def most(count: int) -> int:
     return max(count + 10, 3 * count)
 
 
+def dearest(values: Mapping[str, float]) -> float:
+    """Return what an item may cost for somebody who has paid so much for those bought."""
+    return 3 * values["total_purchase_value"] / values["count_products_7m"]
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_no_smaller_change_is_missed(sample: tuple[Any, Snapshot], data: st.DataObject) -> None:
@@ -278,7 +285,7 @@ def test_no_smaller_change_is_missed(sample: tuple[Any, Snapshot], data: st.Data
     better = next_better(tree, personas, values)
     more = {name: data.draw(st.sampled_from([0, 0, 1, 5, 20])) for name in LOOKED}
     items = data.draw(st.sampled_from([0, 1, 2, 5]))
-    cents = data.draw(st.integers(0, 150_000)) if items else 0
+    cents = data.draw(st.integers(0, min(150_000, int(100 * items * dearest(values))))) if items else 0
     tried = {name: values[name] for name in NEW}
     for name, step in more.items():
         tried[name] = min(values[name] + step, most(values[name]))

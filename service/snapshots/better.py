@@ -4,7 +4,8 @@ Better is who is worth more, also than what this client has spent, and bought as
 the order of what their typical client spent in 7 months (the profile's median in personas.json). A change is what the
 client may still do today, on top of what it has done: buy, look, visit, fill the cart; to buy makes the last purchase
 today's. Changes that say less are smaller, and of two that say as much the one with the smaller steps, as ratios. What
-hardly anybody does is no change: more than so many items more, or several times as much looking.
+hardly anybody does is no change: more than so many items more, several times as dear as this client's, or several
+times as much looking.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ _MOST_MORE = 10
 """So many more of anything somebody may still do."""
 _MOST_TIMES = 3
 """Of looks, visits and additions to the cart, up to so many times what there is."""
+_DEAREST = 3
+"""An item costs up to so many times what this client has paid for one."""
 _CENT = Decimal("0.01")
 _ANY: Bounds = (-inf, inf)
 
@@ -119,9 +122,9 @@ def _change(before: Values, box: Mapping[str, Bounds]) -> Change | None:
     more = _items(before, box)
     spend: tuple[Decimal, Decimal | None] = (Decimal(0), None)
     if more:
+        more, spend = _affordable(before, more, box)
         after[_BOUGHT] += more
         after[_DAYS] = 0
-        spend = _spend(before, after[_BOUGHT], box)
         after[_SPENT] = float(_cents(before[_SPENT]) + spend[0])
         after[_PRICE] = after[_SPENT] / after[_BOUGHT]
     for name in _RAISED:
@@ -143,6 +146,16 @@ def _items(before: Values, box: Mapping[str, Bounds]) -> int:
     too_little = any(before[name] <= box.get(name, _ANY)[0] for name in (_SPENT, _PRICE))
     must_buy = too_little or before[_DAYS] > box.get(_DAYS, _ANY)[1]
     return int(max(must_buy, *(count - before[_BOUGHT] for count in fewest)))
+
+
+def _affordable(before: Values, more: int, box: Mapping[str, Bounds]) -> tuple[int, tuple[Decimal, Decimal | None]]:
+    """Return how many more items it takes, at prices that this client pays, and what they may cost in all."""
+    dearest = _DEAREST * _cents(before[_SPENT]) / max(int(before[_BOUGHT]), 1)
+    while True:
+        spend = _spend(before, before[_BOUGHT] + more, box)
+        if spend[0] <= dearest * more or more > _MOST_MORE:
+            return more, spend
+        more += 1
 
 
 def _spend(before: Values, bought: float, box: Mapping[str, Bounds]) -> tuple[Decimal, Decimal | None]:
