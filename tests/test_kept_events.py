@@ -64,7 +64,7 @@ class Days:
 def days(tmp_path_factory: pytest.TempPathFactory) -> Days:
     """Today's file has the last month's rows, some delivered before, and late ones of a month that is long over."""
     folder = tmp_path_factory.mktemp("shop")
-    simulate(Shop(clients=150, seed=3, visitors_per_client=0.2, browsing=0.3), folder, SILENT)
+    simulate(Shop(clients=400, seed=5, visitors_per_client=0.2, browsing=0.3), folder, SILENT)
     *months, last = sorted(folder.glob("*.csv.gz"), key=lambda path: datetime.strptime(path.name[:8], "%Y-%b"))  # noqa: DTZ007
     lines = gzip.decompress(last.read_bytes()).splitlines(keepends=True)
     early = gzip.decompress(months[0].read_bytes()).splitlines(keepends=True)
@@ -181,14 +181,14 @@ def land(server: S3Server, tmp_path: Path, *files: Path) -> str:
 
 @pytest.mark.slow
 def test_a_new_local_file_is_all_that_is_ingested(days: Days, at_once: dict[str, bytes], tmp_path: Path) -> None:
-    told, store = Told(), str(tmp_path)
-    snapshot(store, days.before, told)
+    told, store = Told(), str(tmp_path / "store")
+    clients(store, days.before, tmp_path, told)
     assert told.lines == []
     assert snapshot(store, [*days.before, days.today], told) == at_once
     assert told.lines == [f"Reusing the events of {len(days.before)} files; 1 is new."]
     assert snapshot(store, [days.today, *days.before], told) == at_once
     assert told.lines[1:] == [f"Reusing the events of {len(days.before) + 1} files."]
-    assert len(list((tmp_path / "ingested").glob("*/ingest.json"))) == 1
+    assert len(list((tmp_path / "store" / "ingested").glob("*/ingest.json"))) == 1
 
 
 @pytest.mark.slow
