@@ -85,7 +85,7 @@ def test_the_service_wants_keys_before_it_answers_a_network(store: str) -> None:
 def test_a_batch_told_to_stop_ends_soon_and_leaves_what_was_served(store: str) -> None:
     before = containers.segment(store, "snapshots", "list")
     options = (*RESTRICTED, "--volume", f"{store}:/store")
-    with started(built("sample"), *RUN, "--seed", "1", options=options) as batch:
+    with started(built("sample"), *RUN, "--refit", options=options) as batch:
         containers.wait_until(
             lambda: "Choosing the number" in containers.logs(batch), 60, lambda: containers.logs(batch)
         )

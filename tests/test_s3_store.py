@@ -179,9 +179,9 @@ def test_current_moves_by_a_conditional_write(
 
 @pytest.mark.slow
 def test_a_run_on_raw_objects_gives_the_snapshot_of_a_local_run(
-    store: Store, server: S3Server, small_shop: Path, small_store: Path, tmp_path: Path
+    store: Store, server: S3Server, small_shop: Path, tmp_path: Path
 ) -> None:
-    alone = open_store(str(small_store)).current()
+    alone = run(Run([small_shop], AS_OF, open_store(str(tmp_path / "alone"))), SILENT, NOW).snapshot_id
     files = sorted(small_shop.glob("*.csv.gz"))
     for number, file in enumerate(files):
         server.client.upload_file(str(file), server.bucket, f"{tmp_path.name}/raw/{number}/{file.name}")

@@ -90,7 +90,7 @@ def _classifier(leaves: int, seed: int) -> DecisionTreeClassifier:
 
 
 def _readable(classifier: DecisionTreeClassifier, cuts: Cuts | None) -> Tree:
-    """Copy the learnt arrays, with cuts that can be said: whole counts and days, money in cents."""
+    """Copy the learnt arrays, with cuts that can be said: whole counts and days, money to three digits."""
     learnt = classifier.tree_
     shares = np.zeros((learnt.node_count, len(PERSONAS)))
     shares[:, classifier.classes_] = learnt.value[:, 0] / learnt.value[:, 0].sum(axis=1, keepdims=True)
@@ -98,7 +98,7 @@ def _readable(classifier: DecisionTreeClassifier, cuts: Cuts | None) -> Tree:
     feature = np.where(learnt.children_left == LEAF, LEAF, places[learnt.feature])
     if cuts is None:
         money = np.array([INPUTS[f].kind == "money" for f in feature])
-        threshold = np.where(money, np.floor(learnt.threshold * 100) / 100, np.floor(learnt.threshold))
+        threshold = np.where(money, [_round(cut) for cut in learnt.threshold], np.floor(learnt.threshold))
     else:
         threshold = np.array(
             [0.0 if f == LEAF else cuts[f][int(t)] for f, t in zip(feature, learnt.threshold, strict=True)]
@@ -110,3 +110,8 @@ def _readable(classifier: DecisionTreeClassifier, cuts: Cuts | None) -> Tree:
         learnt.children_right.copy(),
         shares,
     )
+
+
+def _round(money: float) -> float:
+    """Return an amount to three digits, in cents at the finest."""
+    return round(float(f"{money:.3g}"), 2)

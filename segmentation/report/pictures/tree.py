@@ -80,8 +80,12 @@ def _cuts(facts: Facts, nodes: Sequence[Node], say: Language) -> list[go.Scatter
 def _cut(facts: Facts, node: Node, say: Language) -> str:
     feature, cut = facts.tree.feature[node.parent], float(facts.tree.threshold[node.parent])
     if INPUTS[feature].kind == "money":
-        return f"{'≤' if node.upper else '>'} {say.number(cut, 2)}"
+        return f"{'≤' if node.upper else '>'} {say.number(cut, _digits(cut))}"
     return f"≤ {say.number(cut)}" if node.upper else f"≥ {say.number(cut + 1)}"
+
+
+def _digits(money: float) -> int:
+    return 0 if money == int(money) else 2
 
 
 def _ends(facts: Facts, leaves: Sequence[Node], say: Language) -> go.Scatter:
@@ -123,7 +127,7 @@ def _says(facts: Facts, say: Language) -> str:
         leaves=len(tree.leaves),
         depth=max(node.depth for node in nodes),
         feature=feature_label(feature.name, say),
-        cut=say.number(float(tree.threshold[0]), 2 if feature.kind == "money" else 0),
+        cut=say.number(float(tree.threshold[0]), _digits(float(tree.threshold[0])) if feature.kind == "money" else 0),
         label=say.of(facts.personas[tree.persona[unsure]]["label"]),
         confidence=_sure(tree.confidence[unsure], say),
     )
