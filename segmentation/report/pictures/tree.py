@@ -26,7 +26,7 @@ _SAYS = N_(
 )
 _LETTERS = 12
 """Of a line in the little room between two branches."""
-_ROW, _LEVEL, _LEAF_WIDTH = 42, 68, 285
+_ROW, _LEVEL, _LEAF_WIDTH = 42, 88, 285
 """The height of a row, and the least widths of a level and of what stands at the end, in pixels."""
 
 
