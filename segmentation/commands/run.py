@@ -64,9 +64,9 @@ def _run(args: argparse.Namespace, report: Reporter) -> pipeline.Outcome:
         store,
         args.seed,
         args.timezone,
-        args.model,
-        args.refit,
-        args.accept_relabelling,
+        model=args.model,
+        refit=args.refit,
+        accept_relabelling=args.accept_relabelling,
     )
     outcome = pipeline.run(story, report, datetime.now(UTC))
     say_account(outcome.ingested, report)

@@ -18,10 +18,6 @@ SELECTION_CLIENTS = 30_000
 EXACT_CLIENTS = 8_000
 """Of so many, all distances take no longer than those of the samples."""
 NEAR_THE_BEST = 0.02
-"""A silhouette that is this much less than the best is as good: samples of a shop differ by as much."""
-EXACT_CLIENTS = 8_000
-"""Of so many, all distances take no longer than those of the samples."""
-NEAR_THE_BEST = 0.02
 """A silhouette that is so much less than the best is as good: samples of a shop differ by as much."""
 LEAST_MEMBERS, LEAST_SHARE = 8, 0.005
 """Of eight clients a fifth can be held out and the rest still make a leaf of the tree."""

@@ -23,8 +23,6 @@ Days mean the same in every shop and every month, so that they are cut at set sh
 MONETARY_QUANTILES = (0.25, 0.5, 0.75)
 ACTIVITY_QUANTILES = (1 / 3, 2 / 3)
 """Thirds rather than quarters: visits are few whole numbers, and a border between two of them moves many clients."""
-
-
 RECENCY_SLACK, SHARE_SLACK = 0.1, 0.05
 """By how much, of the days and of all clients, a shop may differ and a model's steps still serve it."""
 

@@ -20,7 +20,6 @@ LEAVES = (7, 8, 10, 12, 14, 16, 20, 24, 28, 32)
 SELECTION_CLIENTS, FOLDS = 40_000, 4
 LEAST_IN_LEAF = 5
 
-
 Cuts = Mapping[int, np.ndarray]
 """The only cuts that a tree may make, ascending, by the input's place in INPUTS."""
 
