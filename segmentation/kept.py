@@ -3,14 +3,13 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from contract.errors import BadInputError
 from contract.snapshot import CLUSTERS, MANIFEST_NAME, METRICS, SNAPSHOT_ID, TREE
 from segmentation.features.table import with_origin
-from segmentation.model.files import Model, load
+from segmentation.model.files import load
 from segmentation.model.fit import Fitted
 from segmentation.store.protocol import Store
 from storage.bucket import is_bucket, open_bucket
@@ -18,19 +17,6 @@ from storage.bucket import is_bucket, open_bucket
 _ID_CHARACTERS = 12
 FILES = (CLUSTERS, TREE, METRICS)
 """Of a model in a snapshot; a folder that `fit` wrote has the first two without their folder."""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A model that was learnt before, with the metrics that were noted with it."""
-
-    model: Model
-    metrics: Mapping[str, Any]
-
-    @property
-    def fitted(self) -> Fitted:
-        """Return it as `fit` does."""
-        return Fitted(self.model, dict(self.metrics))
 
 
 def model_id(files: Mapping[str, bytes]) -> str:
@@ -41,13 +27,13 @@ def model_id(files: Mapping[str, bytes]) -> str:
     return digest.hexdigest()[:_ID_CHARACTERS]
 
 
-def of_snapshot(store: Store, snapshot_id: str) -> Kept:
+def of_snapshot(store: Store, snapshot_id: str) -> Fitted:
     """Return the model of a snapshot; raise BadInputError where none can be read."""
     folder = store.fetch(snapshot_id, (*FILES, MANIFEST_NAME))
     return _kept(lambda name: _bytes(folder / name), f"snapshot {snapshot_id}")
 
 
-def named(given: str, store: Store) -> Kept:
+def named(given: str, store: Store) -> Fitted:
     """Return the model that a snapshot's id, a folder or a bucket's URL names; raise BadInputError for any other."""
     if SNAPSHOT_ID.fullmatch(given):
         if given not in store.ids():
@@ -73,7 +59,7 @@ def _bytes(path: Path) -> bytes | None:
         raise BadInputError(f"{path.name} cannot be read: {error.strerror}.") from error
 
 
-def _kept(read: Callable[[str], bytes | None], where: str) -> Kept:
+def _kept(read: Callable[[str], bytes | None], where: str) -> Fitted:
     files = {}
     for name in FILES:
         content = read(name) or read(name.rpartition("/")[2])
@@ -85,7 +71,7 @@ def _kept(read: Callable[[str], bytes | None], where: str) -> Kept:
         record = metrics.get("model") or _older_record(metrics)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise BadInputError(f"{METRICS} of {where} is damaged.") from error
-    return Kept(load(files), metrics | {"model": record | {"id": model_id(files)}})
+    return Fitted(load(files), metrics | {"model": record | {"id": model_id(files)}})
 
 
 def _older_record(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +80,7 @@ def _older_record(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recorded(
-    metrics: Mapping[str, Any], clients: Path, seed: int, files: Mapping[str, bytes], before: Kept | None
+    metrics: Mapping[str, Any], clients: Path, seed: int, files: Mapping[str, bytes], before: Fitted | None
 ) -> dict[str, Any]:
     """Add to a model's metrics what its clients were made of, and its record, unless that was kept with it."""
     told = with_origin(metrics, clients, seed)

@@ -12,7 +12,7 @@ from segmentation.features.columns import SCHEMA
 from segmentation.features.table import write_clients
 from segmentation.ingest import sources
 from segmentation.ingest.ingested import Ingested, account
-from segmentation.kept import Kept, named, of_snapshot, recorded
+from segmentation.kept import named, of_snapshot, recorded
 from segmentation.model.assign import assign_file
 from segmentation.model.files import dump
 from segmentation.model.fit import Fitted, apply, fit
@@ -88,7 +88,7 @@ def run(run: Run, reporter: Reporter, now: datetime) -> Outcome:
     return Outcome(snapshot_id, list(map(dict, contents.personas)), ingested, metrics["model"])
 
 
-def kept_model(run: Run, served: str | None, reporter: Reporter) -> Kept | None:
+def kept_model(run: Run, served: str | None, reporter: Reporter) -> Fitted | None:
     """Return the model that a run is to apply or to go on from; None where there is none."""
     if run.model:
         return named(run.model, run.store)
@@ -101,10 +101,10 @@ def kept_model(run: Run, served: str | None, reporter: Reporter) -> Kept | None:
         return None
 
 
-def _model(run: Run, kept: Kept | None, clients: StoredTable, reporter: Reporter) -> Fitted:
+def _model(run: Run, kept: Fitted | None, clients: StoredTable, reporter: Reporter) -> Fitted:
     """Apply the model that is kept; learn one where there is none, it is outgrown, or that is asked for."""
     if kept and not run.refit:
-        fitted = apply(kept.fitted, clients, run.seed, reporter)
+        fitted = apply(kept, clients, run.seed, reporter)
         misfit = fitted.metrics["fitness"]["misfit"]
         if run.model or not misfit:
             return fitted

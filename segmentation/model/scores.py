@@ -10,6 +10,7 @@ import numpy as np
 
 from contract.columns import Axis
 from segmentation.model.inputs import INPUT_NAMES
+from segmentation.model.space import principal
 
 SCORED = ("days_since_last_purchase", "total_purchase_value", "number_of_sessions_7m")
 SCORED_AXES: tuple[Axis, ...] = ("recency", "monetary", "activity")
@@ -121,11 +122,7 @@ def _turned(X: np.ndarray, cuts: tuple[np.ndarray, ...], steps: tuple[np.ndarray
     flat = Scores(cuts, steps, np.zeros(len(SCORED)), np.eye(len(SCORED)), np.zeros(len(SCORED)))
     scores = flat.project(X)
     mean = scores.mean(axis=0)
-    variances, vectors = np.linalg.eigh(np.cov((scores - mean).T, bias=True))
-    components = vectors[:, ::-1].T
-    largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
-    explained = np.clip(variances[::-1], 0, None) / max(variances.sum(), 1e-12)
-    return Scores(cuts, steps, mean, components * np.sign(largest), explained)
+    return Scores(cuts, steps, mean, *principal(scores - mean))
 
 
 def _quantiles(values: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:

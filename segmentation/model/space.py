@@ -45,14 +45,20 @@ def fit_space(X: np.ndarray) -> Space:
     varies = deviation > 1e-9
     scale = np.where(varies, deviation * _axis_weight(varies), 1.0)
     standardised = (values - mean) / scale
-    variances, vectors = np.linalg.eigh(standardised.T @ standardised / len(values))
-    order = np.argsort(variances)[::-1]
-    explained = np.clip(variances[order], 0, None) / variances.sum()
+    components, explained = principal(standardised)
     kept = int(np.searchsorted(np.cumsum(explained), VARIANCE_KEPT)) + 1
-    components = vectors[:, order[:kept]].T
+    return Space(mean, scale, components[:kept], explained)
+
+
+def principal(centred: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return all principal components of values whose mean is 0, and the share of the variance that each explains."""
+    variances, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
+    order = np.argsort(variances)[::-1]
+    explained = np.clip(variances[order], 0, None) / max(variances.sum(), 1e-12)
+    components = vectors[:, order].T
     # A component's sign is arbitrary: let its largest loading be positive.
     largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
-    return Space(mean, scale, components * np.sign(largest), explained)
+    return components * np.sign(largest), explained
 
 
 def _axis_weight(varies: np.ndarray) -> np.ndarray:
