@@ -58,7 +58,8 @@ def _make_events(shop: Shop, folder: Path) -> None:
     catalogue = stock(shop.clients, shop.seed)
     sources = []
     with ThreadPoolExecutor(THREADS) as pool, engine.connect(folder) as connection:
-        for month, name in enumerate(MONTH_NAMES):
+        for month in shop.months:
+            name = MONTH_NAMES[month]
             visits = month_visits(shop, month, pool)
             sha256 = hashlib.sha256(f"{shop} {name}".encode()).hexdigest()
             days = _days(visits)

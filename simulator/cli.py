@@ -8,7 +8,7 @@ from pathlib import Path
 
 from contract.errors import MenagerieError
 from segmentation.tools.progress import reporter
-from simulator.shop import FORMATS, Shop
+from simulator.shop import FORMATS, POPULATIONS, Shop
 from simulator.simulation import simulate
 
 _DEFAULT = {field.name: field.default for field in fields(Shop)}
@@ -23,7 +23,8 @@ _NUMBERS = (
         "Users who never buy, for each one who does (default %(default)s, as in the real shop).",
     ),
     ("browsing", float, "X", "Multiplies the views (default %(default)s, as in the real shop)."),
-    ("overlap", float, "X", "How far the behaviours blur into each other, from 0 to 1 (default %(default)s)."),
+    ("overlap", float, "X", "How far planted behaviours blur into each other, from 0 to 1 (default %(default)s)."),
+    ("kinds", int, "N", "How many kinds of clients live (default %(default)s, all there are)."),
 )
 
 
@@ -53,6 +54,13 @@ def parser() -> argparse.ArgumentParser:
     for name, kind, metavar, words in _NUMBERS:
         flag = f"--{name.replace('_', '-')}"
         top.add_argument(flag, type=kind, default=_DEFAULT[name], metavar=metavar, help=words)
+    top.add_argument(
+        "--population",
+        choices=POPULATIONS,
+        default=_DEFAULT["population"],
+        help="Whether clients have one of seven planted behaviours, or live: come, buy, change and leave"
+        " (default %(default)s).",
+    )
     top.add_argument(
         "--format", choices=FORMATS, default=_DEFAULT["format"], help="Of the monthly files (default %(default)s)."
     )

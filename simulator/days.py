@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from simulator.behaviours import VISITOR_CODE
 from simulator.draws import Floats, Ints, Words, draw, key, mix, uniform
-from simulator.months import FIRST_DAY, GAP_DAY, busy_day
+from simulator.months import FIRST_DAY, GAP_DAY, MONTH_FIRST_DAYS, busy_day
 from simulator.population import Users
 from simulator.shop import Shop
 
@@ -52,8 +52,8 @@ def _days_of_browsing(shop: Shop, sessions: Sessions) -> Ints:
     buying = them.buying_sessions[row]
     place = (sessions.ordinal - buying + chance) / np.maximum(them.sessions[row] - buying, 1)
     day = np.floor(them.browses_from_day[row] + place * them.browses_days[row]).astype(np.int64)
-    day = np.where(them.behaviour[row] == VISITOR_CODE, busy_day(chance), day)
+    day = np.where(them.behaviour[row] == VISITOR_CODE, busy_day(chance, shop.months.start), day)
     own = (draw(key(shop.seed, "weekday"), them.number) % np.uint64(7)).astype(np.int64)[row]
     since_own = (day + FIRST_DAY.weekday() - own) % 7
-    moves = (sessions.chance(2) < _OWN_WEEKDAY) & (day >= since_own)
+    moves = (sessions.chance(2) < _OWN_WEEKDAY) & (day - since_own >= MONTH_FIRST_DAYS[shop.months.start])
     return day - np.where(moves, since_own, 0)

@@ -23,7 +23,7 @@ class Events:
     """Events, one entry each, sorted by time; `session` is the position of the session among `words`."""
 
     second: Ints
-    """Since 2019-10-01 00:00 UTC."""
+    """Since 2019-07-01 00:00 UTC."""
     type: npt.NDArray[np.int8]
     product: npt.NDArray[np.int32]
     priced: npt.NDArray[np.bool_]

@@ -1,9 +1,9 @@
-"""The files of the shop: seven months in the raw format, and the truth beside them."""
+"""The files of the shop: its months in the raw format, and the truth beside them."""
 
 import csv
 import gzip
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -15,12 +15,17 @@ import pyarrow.parquet as pq
 
 from segmentation.ingest.events import COLUMNS
 from simulator.behaviours import BEHAVIOURS
+from simulator.kinds import OF_KINDS
+from simulator.lives import BEFORE, lives
+from simulator.months import MONTH_STARTS
 from simulator.population import behaviour_of, client_numbers, user_id
 from simulator.rows import as_text
 from simulator.shop import Shop
+from simulator.visits import BLOCK_USERS
 
 TRUTH = Path("truth") / "behaviours.csv.gz"
 """In a folder of its own, since ingest reads every file that lies directly in the one it is given."""
+LIVES = Path("truth") / "lives.csv.gz"
 
 _REPEATING = ["event_type", "category_id", "category_code", "brand", "user_session"]
 _SESSIONS_PAGE = 32 << 20
@@ -93,14 +98,44 @@ def month_file(path: Path, schema: pa.Schema, *, truncated: bool) -> Iterator[Mo
 
 
 def write_truth(shop: Shop, out: Path) -> None:
-    """Write the behaviour planted in each client."""
-    number = client_numbers(shop)
-    code = behaviour_of(shop, number)
-    names = np.array([behaviour.name for behaviour in BEHAVIOURS])
+    """Write the behaviour planted in each client, or how each one lives month by month."""
     (out / TRUTH).parent.mkdir(exist_ok=True)
-    with (out / TRUTH).open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped:
+    if shop.population == "living":
+        _write(out / LIVES, ("user_id", "month", "kind", "alive", "rate", "orders", "orders_next"), _lived(shop))
+        return
+    number = client_numbers(shop)
+    names = np.array([behaviour.name for behaviour in BEHAVIOURS])[behaviour_of(shop, number)]
+    _write(out / TRUTH, ("user_id", "behaviour"), zip(user_id(number).tolist(), names.tolist(), strict=True))
+
+
+def _lived(shop: Shop) -> Iterator[tuple[object, ...]]:
+    """Yield a row for each client and month from the one it came in, `rate` and `orders` being of that month."""
+    number = client_numbers(shop)
+    for first in range(0, len(number), BLOCK_USERS):
+        them = lives(shop, number[first : first + BLOCK_USERS])
+        ids = user_id(them.number).tolist()
+        for month in shop.months:
+            lived = BEFORE + month
+            told = zip(
+                ids,
+                them.came.tolist(),
+                them.kind[:, lived].tolist(),
+                them.alive[:, lived].tolist(),
+                them.rate[:, lived].tolist(),
+                them.orders[:, lived].tolist(),
+                them.orders[:, lived + 1].tolist(),
+                strict=True,
+            )
+            name = f"{MONTH_STARTS[month]:%Y-%m}"
+            for user, came, kind, alive, rate, orders, orders_next in told:
+                if came <= lived:
+                    yield user, name, OF_KINDS[kind], int(alive), f"{rate:.4f}", orders, orders_next
+
+
+def _write(path: Path, header: Sequence[str], rows: Iterable[tuple[object, ...]]) -> None:
+    with path.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped:
         text = io.TextIOWrapper(zipped, encoding="utf-8", newline="")
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["user_id", "behaviour"])
-        writer.writerows(zip(user_id(number).tolist(), names[code].tolist(), strict=True))
+        writer.writerow(header)
+        writer.writerows(rows)
         text.flush()

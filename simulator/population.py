@@ -1,6 +1,6 @@
 """The shop's users: who buys, how, and how often; each drawn from its number alone."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +8,7 @@ import numpy.typing as npt
 from simulator.behaviours import BEHAVIOURS, OVERLAP_DAYS, OVERLAP_SPREAD, VISITOR_CODE, table
 from simulator.catalogue import band_of
 from simulator.draws import Floats, Ints, Words, draw, key, normal, rounded, uniform
-from simulator.months import DAYS, GAP_DAY
+from simulator.months import DAYS, GAP_DAY, REAL_FROM_DAY
 from simulator.shop import Shop
 
 WHALE_EVERY = 20_000
@@ -21,7 +21,7 @@ _SAME_BASKET = 0.25
 
 @dataclass(frozen=True)
 class Users:
-    """Some users, one entry each; days are numbers from 2019-10-01 on."""
+    """Some users, one entry each; days are numbers from 2019-07-01 on."""
 
     number: Ints
     behaviour: Ints
@@ -36,6 +36,10 @@ class Users:
     browses_days: Floats
     band: Ints
     """Price band of what they buy or look at."""
+
+    def take(self, rows: Ints) -> "Users":
+        """Return some of the users."""
+        return Users(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def user_id(number: Ints) -> Ints:
@@ -66,8 +70,8 @@ def users(shop: Shop, first: int, last: int) -> Users:
     purchases, buying = _purchases(draws)
     carts, sessions, views = _visits(draws, buying)
     last_day = _last_purchase_day(draws)
-    span = np.minimum(table("purchase_span_days")[code], last_day)
-    start = np.maximum(last_day - span - table("warm_up_days")[code], 0)
+    span = np.minimum(table("purchase_span_days")[code], last_day - REAL_FROM_DAY)
+    start = np.maximum(last_day - span - table("warm_up_days")[code], REAL_FROM_DAY)
     end = np.minimum(last_day + table("afterglow_days")[code] + 1, DAYS)
     return Users(
         number=number,
@@ -135,5 +139,5 @@ def _last_purchase_day(draws: _Draws) -> Ints:
     low = table("recency_days", 0)[draws.code] - draws.shop.overlap * OVERLAP_DAYS
     high = table("recency_days", 1)[draws.code] + draws.shop.overlap * OVERLAP_DAYS
     recency = np.floor(low + uniform(draws.words("recency")) * (high - low + 1)).astype(np.int64)
-    day = DAYS - 1 - np.clip(recency, 0, DAYS - 1)
+    day = DAYS - 1 - np.clip(recency, 0, DAYS - 1 - REAL_FROM_DAY)
     return np.where(day == GAP_DAY, GAP_DAY - 1, day)

@@ -1,12 +1,14 @@
 """What a block of users does in a month, session by session."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 
+from simulator.behaviours import VISITOR_CODE
 from simulator.days import Sessions, days_of
-from simulator.draws import Ints, Words, draw, key, mix, normal, rounded, uniform
+from simulator.draws import Floats, Ints, Words, draw, key, mix, normal, rounded, uniform
 from simulator.months import DAY_S, GAP_DAY, GAP_KEPT, MONTH_FIRST_DAYS, busy_second
 from simulator.population import users
 from simulator.shop import Shop
@@ -28,7 +30,7 @@ class Visits:
     ordinal: npt.NDArray[np.uint16]
     """Number of the session among the user's."""
     start_s: npt.NDArray[np.int32]
-    """Seconds since 2019-10-01 00:00 UTC."""
+    """Seconds since 2019-07-01 00:00 UTC."""
     step_s: npt.NDArray[np.uint8]
     views: npt.NDArray[np.uint16]
     carts: npt.NDArray[np.uint8]
@@ -38,6 +40,11 @@ class Visits:
     def take(self, rows: npt.NDArray[np.int64] | slice) -> "Visits":
         """Return some of the sessions."""
         return Visits(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence["Visits"]) -> "Visits":
+        """Put sessions behind each other."""
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
     @property
     def events(self) -> Ints:
@@ -54,12 +61,17 @@ def session_words(seed: int, user: npt.NDArray[np.int32], ordinal: npt.NDArray[n
 
 
 def month_of_users(shop: Shop, month: int, first: int, last: int) -> Visits:
-    """Draw the month's sessions of the users numbered from `first` to below `last`."""
+    """Draw the month's sessions of the users numbered from `first` to below `last`, if the shop is planted.
+
+    Of one whose clients live they are those of its visitors.
+    """
     them = users(shop, first, last)
-    row = np.repeat(np.arange(last - first, dtype=np.int32), them.sessions)
+    if shop.population == "living":
+        them = them.take(np.flatnonzero(them.behaviour == VISITOR_CODE))
+    row = np.repeat(np.arange(len(them.number), dtype=np.int32), them.sessions)
     before = np.repeat(np.cumsum(them.sessions) - them.sessions, them.sessions)
     ordinal = (np.arange(len(row)) - before).astype(np.uint16)
-    word = session_words(shop.seed, (row + first).astype(np.int32), ordinal)
+    word = session_words(shop.seed, them.number[row].astype(np.int32), ordinal)
     every = Sessions(them, row, ordinal, word)
     day = days_of(shop, every)
     mine = (day >= MONTH_FIRST_DAYS[month]) & (day < MONTH_FIRST_DAYS[month + 1])
@@ -71,11 +83,12 @@ def _visits(shop: Shop, sessions: Sessions, day: Ints) -> Visits:
     them, row, word = sessions.them, sessions.row, sessions.word
     purchases = _purchases(sessions)
     carts = _carts(sessions, purchases)
-    views = _views(sessions)
+    views = views_of(them.views_per_session[row], word)
     events = views + carts + purchases
     step = 8 + (word & np.uint64(0xFFFF)).astype(np.int64) % 60
     step = np.minimum(step, (DAY_S - 1) // events)
-    second = np.minimum(_second_of_day(shop, sessions), DAY_S - events * step)
+    clock = second_of_day(shop, them.number[row], sessions.chance(6), sessions.chance(7))
+    second = np.minimum(clock, DAY_S - events * step)
     return Visits(
         user=them.number[row].astype(np.int32),
         ordinal=sessions.ordinal,
@@ -106,17 +119,14 @@ def _carts(sessions: Sessions, purchases: Ints) -> Ints:
     return np.where(purchases > 0, purchases + more, np.where(leaves, 1 + more, 0))
 
 
-def _views(sessions: Sessions) -> Ints:
+def views_of(mean: Floats, word: Words) -> Ints:
     """Return the views of each session, at least one; 0.8 undoes the mean of the variation."""
-    vary = 0.8 * np.exp(0.7 * normal(mix(sessions.word + np.uint64(3))))
-    views = rounded(sessions.them.views_per_session[sessions.row] * vary, mix(sessions.word + np.uint64(4)))
-    return np.clip(views, 1, MOST_VIEWS)
+    vary = 0.8 * np.exp(0.7 * normal(mix(word + np.uint64(3))))
+    return np.clip(rounded(mean * vary, mix(word + np.uint64(4))), 1, MOST_VIEWS)
 
 
-def _second_of_day(shop: Shop, sessions: Sessions) -> Ints:
-    """Return when each session begins: around the user's own hour, or as the traffic goes."""
-    own = uniform(draw(key(shop.seed, "hour"), sessions.them.number))[sessions.row]
-    chance = sessions.chance(6)
+def second_of_day(shop: Shop, number: Ints, chance: Floats, keeps: Floats) -> Ints:
+    """Return when each session of a user's begins: around the user's own hour, or as the traffic goes."""
+    own = uniform(draw(key(shop.seed, "hour"), number))
     near = busy_second(own) + ((chance - 0.5) * 4 * 3600).astype(np.int64)
-    keeps = sessions.chance(7) < _OWN_HOUR
-    return np.clip(np.where(keeps, near, busy_second(chance)), 0, DAY_S - 1)
+    return np.clip(np.where(keeps < _OWN_HOUR, near, busy_second(chance)), 0, DAY_S - 1)

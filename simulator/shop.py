@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from contract.errors import WrongUsageError
+from simulator.kinds import KINDS
+from simulator.months import MONTH_NAMES, REAL_MONTHS
 
 Format = Literal["csv.gz", "csv", "parquet"]
 FORMATS: tuple[str, ...] = get_args(Format)
+Population = Literal["planted", "living"]
+POPULATIONS: tuple[str, ...] = get_args(Population)
 
 VISITORS_PER_CLIENT = round((15_639_803 - 2_064_899) / 2_064_899, 3)
 """The real shop's users without a purchase for each one with."""
@@ -31,6 +35,8 @@ class Shop:
     browsing: float = 1.0
     overlap: float = 0.15
     format: Format = "csv.gz"
+    population: Population = "planted"
+    kinds: int = len(KINDS)
 
     def __post_init__(self) -> None:
         allowed = {
@@ -40,6 +46,8 @@ class Shop:
             "browsing": (0 < self.browsing <= 20, "above 0 and at most 20"),
             "overlap": (0 <= self.overlap <= 1, "from 0 to 1"),
             "format": (self.format in FORMATS, f"one of {', '.join(FORMATS)}"),
+            "kinds": (1 <= self.kinds <= len(KINDS), f"from 1 to {len(KINDS)}"),
+            "population": (self.population in POPULATIONS, f"one of {', '.join(POPULATIONS)}"),
         }
         for name, (fine, words) in allowed.items():
             if not fine:
@@ -47,6 +55,11 @@ class Shop:
                 raise WrongUsageError(f"{name} must be {words}, not {value}.")
         if self.users > MOST_USERS:
             raise WrongUsageError(f"clients and visitors together must be at most {MOST_USERS:,}, not {self.users:,}.")
+
+    @property
+    def months(self) -> range:
+        """Return the places of its months: those of the real files, or three more of a shop whose clients live."""
+        return REAL_MONTHS if self.population == "planted" else range(len(MONTH_NAMES))
 
     @property
     def users(self) -> int:

@@ -43,9 +43,9 @@ def simulate(shop: Shop, out: Path, reporter: Reporter) -> Summary:
     catalogue = stock(shop.clients, shop.seed)
     write_truth(shop, out)
     files, events = [], 0
-    with ThreadPoolExecutor(THREADS) as pool, reporter.step("simulate", len(MONTH_NAMES)) as step:
-        for month, name in enumerate(MONTH_NAMES):
-            files.append(out / f"{name}.{shop.format}")
+    with ThreadPoolExecutor(THREADS) as pool, reporter.step("simulate", len(shop.months)) as step:
+        for month in shop.months:
+            files.append(out / f"{MONTH_NAMES[month]}.{shop.format}")
             visits = month_visits(shop, month, pool)
             events += _write_month(visits, catalogue, shop, files[-1], pool)
             step.advance()

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from dataclasses import fields
 from itertools import pairwise
 
 import numpy as np
 
+from simulator.living import month_of_clients
 from simulator.sessions import Visits, month_of_users
 from simulator.shop import Shop
 
@@ -16,8 +16,11 @@ BLOCK_USERS = 1 << 17
 def month_visits(shop: Shop, month: int, pool: Executor) -> Visits:
     """Return the sessions that begin in a month, sorted by their beginning."""
     edges = [*range(0, shop.users, BLOCK_USERS), shop.users]
-    blocks = list(pool.map(lambda edge: month_of_users(shop, month, *edge), pairwise(edges)))
-    merged = Visits(*(np.concatenate([getattr(b, f.name) for b in blocks]) for f in fields(Visits)))
+    ways = (month_of_users,) if shop.population == "planted" else (month_of_users, month_of_clients)
+    blocks = [
+        block for way in ways for block in pool.map(lambda edge, way=way: way(shop, month, *edge), pairwise(edges))
+    ]
+    merged = Visits.joined(blocks)
     blocks.clear()
     order = merged.start_s.astype(np.int64) << 32 | np.arange(len(merged))
     order.sort()

@@ -21,8 +21,9 @@ from segmentation.store.opening import open_store
 from segmentation.tools.progress import SILENT
 
 AS_OF = date(2020, 4, 30)
+MONTH_BEFORE = date(2020, 3, 31)
 BEFORE = date(2020, 2, 29)
-CLIENT = 512018658
+CLIENT = 512024371
 PAGES = {
     "home": "/",
     "client": f"/client?user_id={CLIENT}",
@@ -102,15 +103,19 @@ class Visit:
 
 
 def publish_sample(store: Path) -> None:
-    """Publish the sample as it was two months before, then as it is."""
-    publish_twice(bundled(), store)
+    """Publish the sample as it was a month before, then as it is, by the same rules."""
+    for as_of in (MONTH_BEFORE, AS_OF):
+        run(Run(bundled(), as_of, open_store(str(store))), SILENT, _night(as_of))
 
 
 def publish_twice(events: list[Path], store: Path) -> None:
     """Publish a shop as it was two months before, then as it is, by rules of its own."""
     for as_of in (BEFORE, AS_OF):
-        at = datetime(as_of.year, as_of.month, as_of.day, 23, tzinfo=UTC)
-        run(Run(events, as_of, open_store(str(store)), refit=True, accept_relabelling=True), SILENT, at)
+        run(Run(events, as_of, open_store(str(store)), refit=True, accept_relabelling=True), SILENT, _night(as_of))
+
+
+def _night(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, 23, tzinfo=UTC)
 
 
 def chromium() -> str:

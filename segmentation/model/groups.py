@@ -24,7 +24,7 @@ LEAST_DRAWS, DOUBT = 3, 0.04
 """After so many, an agreement that is so far from the bar is no longer looked at."""
 SLACK = 0.03
 """By how much it must be better or worse before a refit goes over to the other space."""
-ANCHOR_WEIGHT = 2.0
+ANCHOR_WEIGHT = 4.0
 """Of seven, each counts as so many sevenths of the clients: clusters lean towards what the personas mean, or meant."""
 START_CLIENTS = 8
 """Clients that stand for an archetype that nobody is nearest to, when clusters begin."""

@@ -17,8 +17,8 @@ SCORED_AXES: tuple[Axis, ...] = ("recency", "monetary", "activity")
 """What the scores rest on, and the axis of each."""
 _PLACES = [INPUT_NAMES.index(name) for name in SCORED]
 
-RECENCY_SHARES = (0.1, 0.25, 0.5)
-"""Of the days that the clients' last purchases span: the borders of "just now", "lately" and "a while ago".
+RECENCY_SHARES = (0.15, 0.3, 0.5, 0.75)
+"""Of the days that the clients' last purchases span: in seven months about one, two, three and a half, and five months.
 
 Days mean the same in every shop and every month, so that they are cut at set shares and not at quantiles."""
 MONETARY_QUANTILES = (0.25, 0.5, 0.75)
@@ -83,7 +83,7 @@ def fit_scores(X: np.ndarray, before: Scores | None = None) -> Scores:
     if before:
         stays = [
             _recency_stays(before.cuts[0], cuts[0]),
-            *(_shares_stay(before, i, X[:, place]) for i, place in enumerate(_PLACES) if i),
+            *(_shares_stay(before.cuts[i], cuts[i], X[:, place]) for i, place in enumerate(_PLACES) if i),
         ]
         cuts = tuple(old if stay else new for old, new, stay in zip(before.cuts, cuts, stays, strict=True))
         steps = tuple(old if stay else new for old, new, stay in zip(before.steps, steps, stays, strict=True))
@@ -96,12 +96,11 @@ def _recency_stays(old: np.ndarray, new: np.ndarray) -> bool:
     return len(old) == len(new) and bool((np.abs(new - old) <= RECENCY_SLACK * old).all())
 
 
-def _shares_stay(before: Scores, i: int, values: np.ndarray) -> bool:
-    """Tell whether the share of clients up to each cut is near the one that the ranks of the steps rest on."""
-    then = np.zeros(0)
-    for rank in before.steps[i][:-1]:
-        then = np.append(then, 2 * rank - (then[-1] if len(then) else 0.0))
-    now = np.array([(values <= cut).mean() for cut in before.cuts[i]])
+def _shares_stay(old: np.ndarray, new: np.ndarray, values: np.ndarray) -> bool:
+    """Tell whether few clients lie between the cuts of before and those of today."""
+    if len(old) != len(new):
+        return False
+    then, now = ((values[:, None] <= cuts).mean(axis=0) for cuts in (old, new))
     return bool((np.abs(now - then) <= SHARE_SLACK).all())
 
 
@@ -114,8 +113,9 @@ def _steps(X: np.ndarray) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...
         _quantiles(money, MONETARY_QUANTILES),
         _quantiles(visits, ACTIVITY_QUANTILES),
     )
-    recency = 1 - (np.arange(len(cuts[0]) + 1) + 0.5) / (len(cuts[0]) + 1)
-    return cuts, (recency, _ranks(money, cuts[1]), _ranks(visits, cuts[2]))
+    # Evenly apart, however many clients are at each: which persona is nearest to one is then no matter of the sample.
+    recency, *others = ((np.arange(len(of) + 1) + 0.5) / (len(of) + 1) for of in cuts)
+    return cuts, (1 - recency, *others)
 
 
 def _turned(X: np.ndarray, cuts: tuple[np.ndarray, ...], steps: tuple[np.ndarray, ...]) -> Scores:
@@ -130,9 +130,3 @@ def _quantiles(values: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
     found = np.quantile(values, shares, method="inverted_cdf")
     rounded = np.unique([float(f"{value:.3g}") for value in found])
     return rounded[(values.min() <= rounded) & (rounded < values.max())]
-
-
-def _ranks(values: np.ndarray, cuts: np.ndarray) -> np.ndarray:
-    """Return the mean percentile rank of the clients of each step."""
-    shares = np.bincount(np.searchsorted(cuts, values), minlength=len(cuts) + 1) / len(values)
-    return np.cumsum(shares) - shares / 2
