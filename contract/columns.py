@@ -5,15 +5,16 @@ the table in docs/features.md. English texts are also the keys of the other lang
 that compute the columns stand in `segmentation/features/definitions.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from contract.calendar import DAY_TIMES, LONGEST_WINDOW, WEEKDAYS, WINDOW_MONTHS
 from contract.words import N_
 
 Kind = Literal["id", "count", "days", "money", "time", "text"]
 Axis = Literal["recency", "frequency", "monetary", "activity"]
+Event = Literal["view", "cart"]
 
 AXES: tuple[Axis, ...] = ("recency", "frequency", "monetary", "activity")
 LEAST_ID, MOST_ID = -(2**63), 2**63 - 1
@@ -46,6 +47,8 @@ class Column:
     many: str | None = None
     one: str | None = None
     none: str | None = None
+    event: Event | None = None
+    """What it counts, where that is an event that a shop may not record."""
 
     @property
     def nullable(self) -> bool:
@@ -74,6 +77,7 @@ class Family:
     """Of the longest window, in a profile of clients."""
     null: str | None = None
     """When a shorter window has no value: then only the longest one is an input of the model."""
+    event: Event | None = None
 
     def columns(self) -> Iterator[Column]:
         """Yield a column for each window, the shortest first."""
@@ -92,6 +96,7 @@ class Family:
                 many=self.many,
                 one=self.one,
                 none=self.none,
+                event=self.event,
             )
 
 
@@ -106,6 +111,7 @@ FAMILIES: tuple[Family, ...] = (
         one=N_("{value} product view in {months} months"),
         none=N_("no product view in {months} months"),
         place=6,
+        event="view",
     ),
     Family(
         name="number_of_carts",
@@ -117,6 +123,7 @@ FAMILIES: tuple[Family, ...] = (
         one=N_("{value} addition to the cart in {months} months"),
         none=N_("no addition to the cart in {months} months"),
         place=7,
+        event="cart",
     ),
     Family(
         name="number_of_sessions",
@@ -188,6 +195,7 @@ COLUMNS: tuple[Column, ...] = (
         many=N_("{value} cart items left unbought in 7 months"),
         one=N_("{value} cart item left unbought in 7 months"),
         none=N_("no cart item left unbought in 7 months"),
+        event="cart",
     ),
     Column(
         name="preferred_brand",
@@ -240,6 +248,17 @@ _PROFILED = sorted((column for column in COLUMNS if column.place), key=lambda co
 TYPICAL = tuple(column for column in _PROFILED if column.kind != "text")
 """Figures of the typical client; the first three tell a persona at a glance."""
 FAVOURITES = tuple(column for column in _PROFILED if column.kind == "text")
+
+
+def is_recorded(column: Column, metrics: Mapping[str, Any]) -> bool:
+    """Tell whether a shop records what a column counts, as the metrics of its snapshot say; older ones do not."""
+    return column.event is None or bool(metrics.get("recorded", {}).get(column.event, True))
+
+
+def visits_are_recorded(metrics: Mapping[str, Any]) -> bool:
+    """Tell whether a shop records visits that end without a purchase."""
+    return any(metrics.get("recorded", {"view": True}).values())
+
 
 SEGMENT_COLUMNS = ("persona", "cluster", "agrees", "confidence")
 """What clients.parquet of a snapshot has of each client behind the columns of the client table."""

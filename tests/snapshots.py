@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from contract.calendar import WINDOW_MONTHS
 from contract.columns import FEATURES, Column
+from languages import LANGUAGES
 from segmentation.features.columns import SEGMENT_SCHEMA
 from segmentation.model.personas import PERSONAS
 from segmentation.model.profiles import profile
@@ -111,7 +112,8 @@ def persona_entries(*rows: dict[str, Any]) -> list[dict[str, Any]]:
             "emoji": p.emoji,
             "colour": p.colour,
             "label": p.label,
-            "traits": p.traits,
+            "traits": dict.fromkeys(LANGUAGES, f"{p.name}, as ever"),
+            "alike": p.alike,
             "advice": p.advice,
             "archetype": p.archetype,
             "clients": sizes[p.name],

@@ -73,21 +73,22 @@ def shop(tmp_path: Path) -> Shop:
 def test_a_client_is_told_with_reasons_and_what_would_change_it(shop: Shop) -> None:
     told = shop.read(f"/client?user_id={FOX}").text
     for sentence in (
-        f"Customer {FOX} Fox discreet, strategic big spenders",
-        "Fairly certain: of 100 clients in the same case, 75 are much like the others of this persona.",
+        f"Customer {FOX} Fox fox, as ever",
+        "Certainty: medium. Of 100 clients in the same case, 75 are much like the others of this persona.",
         "Why Last purchase 60 days ago, at least 22 and at most 90.",
         "What to do Target: few campaigns, premium ones.",
         "No likely step leads to a persona that spends more.",  # at the prices that this client pays
-        "Spent in 7 months 10.00 As usual · typical: 2,045 · half of them: 10.00 to 316",
-        "Days since the last purchase 60 More than usual · typical: 12",
+        "Spent in 7 months 10.00 Like most Foxes · typical: 2,045 · half of them: 10.00 to 316",
+        "Days since the last purchase 60 More than most of them · typical: 12",
         "Last purchase 29 April 2020",
         "Paid per item – 10.00 10.00",
         "Favourite brand –",
         "Most active Morning (5 to 11)",
     ):
         assert sentence in told
-    assert "look twice" not in told
-    assert "look twice" in shop.read("/client?user_id=7").text  # the clustering disagrees
+    other = "Certainty: low. All figures taken together, this customer is nearer to another persona."
+    assert other not in told
+    assert other in shop.read("/client?user_id=7").text  # the clustering disagrees
     assert "No likely step leads to a persona that spends more." in shop.read("/client?user_id=7").text
 
 
@@ -104,7 +105,7 @@ def test_a_client_in_french(shop: Shop) -> None:
     told = shop.read("/client?user_id=7&lang=fr").text
     for sentence in (
         "1\u202f234,50 dépensés en 7 mois, plus de 800,00.",
-        "Presque certain\u00a0: sur 100 clients dans le même cas, 97 ressemblent bien aux autres de ce persona.",
+        "Certitude\u00a0: faible. Tous chiffres confondus, ce client est plus proche d’un autre persona.",
         "Choyer\u202f: traitement VIP",
         "Catégorie préférée nails › polish",
         "client type\N{NO-BREAK SPACE}: 3\u202f090",
@@ -126,8 +127,8 @@ def test_figures_stand_beside_the_middle_half_of_the_persona(tmp_path: Path) -> 
         }
     publish_small(tmp_path, personas=personas, metrics={"everyone": {"median_total_purchase_value": 99.5}})
     shop = Shop(tmp_path)
-    assert "As usual · typical: 2,045 · half of them: 5.00 to 15.00" in shop.read(f"/client?user_id={FOX}").text
-    assert "More than usual" in shop.read("/client?user_id=7").text
+    assert "Like most Foxes · typical: 2,045 · half of them: 5.00 to 15.00" in shop.read(f"/client?user_id={FOX}").text
+    assert "More than most of them" in shop.read("/client?user_id=7").text
     told = shop.read("/persona/fox").text
     assert "Spent in 7 months 2,045 5.00 – 15.00 99.50" in told
     assert "Morning (5 to 11) 75% Afternoon (12 to 17) 0% Evening (18 to 23) 25%" in told  # in the day's order
@@ -143,7 +144,7 @@ def test_an_older_snapshot_without_quartiles_has_medians_to_compare_with(tmp_pat
     publish_small(tmp_path, personas=[{**entry, "colour": "red;}"} for entry in personas], metrics={})
     shop = Shop(tmp_path)
     told = shop.read(f"/client?user_id={FOX}").text
-    assert "Spent in 7 months 10.00 Less than usual · typical: 2,045 Days" in told
+    assert "Spent in 7 months 10.00 Less than most of them · typical: 2,045 Days" in told
     assert "half of them" not in told
     assert "When in the day" not in shop.read("/persona/fox").text
     assert shop.http.get("/assets/personas.css").data == b""  # no colour but one in six digits
@@ -151,12 +152,12 @@ def test_an_older_snapshot_without_quartiles_has_medians_to_compare_with(tmp_pat
 
 def test_who_is_almost_certain_is_not_called_certain(tmp_path: Path) -> None:
     publish_small(tmp_path, clients=table(CLIENTS[0], client(7, "lion", confidence=0.9977), *CLIENTS[2:]))
-    assert "of 100 clients in the same case, 99 are" in Shop(tmp_path).read("/client?user_id=7").text
+    assert "Certainty: high. Of 100 clients in the same case, 99 are" in Shop(tmp_path).read("/client?user_id=7").text
 
 
 @pytest.mark.parametrize("path", ["/", "/persona/fox", f"/client?user_id={FOX}"])
 def test_where_clients_are_less_like_their_persona_it_is_said(tmp_path: Path, path: str) -> None:
-    named = "discreet, strategic big spenders"
+    named = "fox, as ever"
     unlike = {"en": "In this shop they buy less often.", "fr": "Dans cette boutique, ils achètent moins souvent."}
     for store, told in (("true", None), ("false", unlike)):
         publish_small(tmp_path / store, personas=[{**entry, "unlike": told} for entry in contents().personas])

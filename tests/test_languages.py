@@ -83,7 +83,7 @@ def check_placeholders(message: Message, said: list[str]) -> None:
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_a_language_has_the_words_of_every_persona(code: str) -> None:
     for persona in PERSONAS:
-        assert all(words.get(code) for words in (persona.label, persona.traits, persona.advice)), persona.name
+        assert all(words.get(code) for words in (persona.label, persona.alike, persona.advice)), persona.name
     assert len({persona.label[code] for persona in PERSONAS}) == len(PERSONAS)
 
 

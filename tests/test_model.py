@@ -17,6 +17,7 @@ from contract.errors import BadInputError
 from languages import LANGUAGES, language
 from segmentation.model.archetypes import name_clusters
 from segmentation.model.assign import assign
+from segmentation.model.claims import CLAIMS
 from segmentation.model.clusters import Silhouette, choose, silhouette, sizeable
 from segmentation.model.files import dump, load
 from segmentation.model.fit import Fitted, fit
@@ -213,5 +214,6 @@ def test_clients_that_are_all_alike_are_not_split() -> None:
 def test_personas_are_the_seven_in_order() -> None:
     assert PERSONA_NAMES == ("lion", "bear", "squirrel", "fox", "beaver", "owl", "tortoise")
     for persona in PERSONAS:
-        assert set(persona.label) == set(persona.traits) == set(persona.advice) == set(LANGUAGES)
+        assert set(persona.label) == set(persona.alike) == set(persona.advice) == set(LANGUAGES)
         assert set(persona.archetype) == set(AXES)
+        assert {*persona.claims, *persona.advice_for} <= set(CLAIMS)

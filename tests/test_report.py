@@ -259,8 +259,8 @@ def fixed(language: str) -> set[str]:
 
 @pytest.mark.slow
 def test_no_sentence_of_the_report_stays_the_same_whatever_the_figures(facts: Facts, html: str) -> None:
-    clients = some_clients(100, seed=3)
-    other = replace(made(clients.take([*range(150), *range(160, 700)]), seed=3), as_of=date(2020, 4, 29))
+    clients = some_clients(100, seed=6)
+    other = replace(made(clients.take([*range(150), *range(160, 700)]), seed=6), as_of=date(2020, 4, 29))
     # In what a persona is unlike its name is one sentence of eight, and may well be the same one.
     other = replace(
         other, personas=[{**p, "unlike": None, "true_to_type": i > 0} for i, p in enumerate(other.personas)]

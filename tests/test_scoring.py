@@ -239,7 +239,7 @@ def test_each_change_leads_to_the_next_better_that_can_be_reached(sample: tuple[
     for row in range(0, len(snapshot.lookup.user_ids), 10):
         values = snapshot.lookup.features_of(row)
         own = personas[tree.answer(values)[0]]["name"]
-        better = next_better(tree, personas, values)
+        better = next_better(tree, personas, values, snapshot.metrics)
         if better is None:
             alone.add(own)
             continue
@@ -282,7 +282,7 @@ def test_no_smaller_change_is_missed(sample: tuple[Any, Snapshot], data: st.Data
     tree = snapshot.tree
     values = snapshot.lookup.features_of(data.draw(st.integers(0, len(snapshot.lookup.user_ids) - 1)))
     personas = snapshot.personas
-    better = next_better(tree, personas, values)
+    better = next_better(tree, personas, values, snapshot.metrics)
     more = {name: data.draw(st.sampled_from([0, 0, 1, 5, 20])) for name in LOOKED}
     items = data.draw(st.sampled_from([0, 1, 2, 5]))
     cents = data.draw(st.integers(0, min(150_000, int(100 * items * dearest(values))))) if items else 0

@@ -43,13 +43,18 @@ _ANY_WIDTH = 1000
 def row(persona: dict[str, Any], say: Language) -> tuple[str, ...]:
     """Return a persona's cells under `HEADINGS`."""
     profile = persona["profile"]
+
+    def median(name: str) -> str:
+        value = profile.get(f"median_{name}")
+        return "–" if value is None else say.number(value)
+
     return (
         f"{persona['emoji']} {say.of(persona['label'])}",
         say.number(persona["clients"]),
         say.percent(persona["share"]),
-        say.number(profile["median_days_since_last_purchase"]),
-        say.number(profile["median_count_products_7m"]),
-        say.number(profile["median_total_purchase_value"]),
+        median("days_since_last_purchase"),
+        median("count_products_7m"),
+        median("total_purchase_value"),
         say.percent(persona["revenue_share"]),
     )
 

@@ -18,7 +18,7 @@ from segmentation.model.fitness import fitness, seen
 from segmentation.model.groups import HOLD, Groups, group, regroup
 from segmentation.model.inputs import INPUT_NAMES, matrix
 from segmentation.model.personas import PERSONA_NAMES, PERSONAS
-from segmentation.model.profiles import profile
+from segmentation.model.profiles import profile, recorded
 from segmentation.model.scores import Scores
 from segmentation.model.space import Space
 from segmentation.model.tree import Tree
@@ -236,6 +236,7 @@ def _of_everyone(fitted: Fitted, clients: pa.Table | StoredTable, reporter: Repo
         **metrics,
         "clients": clients.num_rows,
         "everyone": profile(clients),
+        "recorded": recorded(clients),
         "clusters": [
             {**cluster, "clients": size}
             for cluster, size in zip(metrics["clusters"], counts.sum(axis=1).tolist(), strict=True)

@@ -7,17 +7,21 @@ from importlib.resources import files
 
 @dataclass(frozen=True)
 class Persona:
-    """A kind of customer: its name, its words in each language, and where its archetype lies.
+    """A kind of customer: its name, its words in each language, what is claimed of it, and where its archetype lies.
 
-    `colour` is `#rrggbb`; `archetype` has a position from 0 to 1 on each of `contract.columns.AXES`.
+    `colour` is `#rrggbb`; `alike` says of a figure that most of its clients have such a one. `claims` are names of
+    `claims.CLAIMS`, and those in `advice_for` are what the advice rests on. `archetype` has a position from 0 to 1 on
+    each of `contract.columns.AXES`.
     """
 
     name: str
     emoji: str
     colour: str
     label: dict[str, str]
-    traits: dict[str, str]
+    alike: dict[str, str]
+    claims: tuple[str, ...]
     advice: dict[str, str]
+    advice_for: tuple[str, ...]
     archetype: dict[str, float]
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from contract.calendar import DAY_TIMES, WEEKDAYS
-from contract.columns import FAVOURITES, TYPICAL
+from contract.calendar import DAY_TIMES, LONGEST_WINDOW, WEEKDAYS
+from contract.columns import COLUMNS, FAVOURITES, TYPICAL
 from segmentation.tools.parts import StoredTable
 
 MOST_NAMED = 3
@@ -19,9 +19,9 @@ def profile(clients: pa.Table | StoredTable) -> dict[str, Any]:
 
 
 def profiles(clients: pa.Table | StoredTable, group: np.ndarray, groups: int) -> list[dict[str, Any]]:
-    """Return the profile of each group; `group` has a client's own, from 0 up, and no group is empty.
+    """Return the profile of each group; `group` has a client's own, from 0 up.
 
-    Only one column is in memory at a time.
+    That of an empty one has no medians. Only one column is in memory at a time.
     """
     quartiles = {column.name: _quartiles(clients[column.name], group, groups) for column in TYPICAL}
     ranked = {column.name: _ranked(clients[column.name], group, groups) for column in FAVOURITES}
@@ -31,10 +31,17 @@ def profiles(clients: pa.Table | StoredTable, group: np.ndarray, groups: int) ->
     ]
 
 
+def recorded(clients: pa.Table | StoredTable) -> dict[str, bool]:
+    """Return which kinds of events the shop tells of, beside purchases: none of any client is taken for not told."""
+    counted = {column.event: column.name for column in COLUMNS if column.event and column.months == LONGEST_WINDOW}
+    return {event: bool(clients[name].to_numpy().any()) for event, name in counted.items()}
+
+
 def _told(quartiles: dict[str, list[float]], ranked: dict[str, dict[str, float]]) -> dict[str, Any]:
+    known = {name: of for name, of in quartiles.items() if of}
     return {
-        **{f"median_{name}": median for name, (_, median, _) in quartiles.items()},
-        **{f"quartiles_{name}": [low, high] for name, (low, _, high) in quartiles.items()},
+        **{f"median_{name}": median for name, (_, median, _) in known.items()},
+        **{f"quartiles_{name}": [low, high] for name, (low, _, high) in known.items()},
         **{f"top_{name}": next(iter(shares), None) for name, shares in ranked.items()},
         "brands": _named(ranked["preferred_brand"]),
         "categories": _named(ranked["preferred_category"]),
@@ -45,7 +52,8 @@ def _told(quartiles: dict[str, list[float]], ranked: dict[str, dict[str, float]]
 
 def _quartiles(column: pa.ChunkedArray, group: np.ndarray, groups: int) -> list[list[float]]:
     values = column.to_numpy()
-    return [np.quantile(values[group == g], (0.25, 0.5, 0.75)).tolist() for g in range(groups)]
+    own = (values[group == g] for g in range(groups))
+    return [np.quantile(of, (0.25, 0.5, 0.75)).tolist() if len(of) else [] for of in own]
 
 
 def _ranked(column: pa.ChunkedArray, group: np.ndarray, groups: int) -> list[dict[str, float]]:

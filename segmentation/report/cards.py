@@ -84,8 +84,12 @@ def _card(persona: Mapping[str, Any], say: Language) -> Card:
             _bar(persona["share"], of_clients, say),
             _bar(persona["revenue_share"], say.gettext("of the revenue"), say),
         ),
-        tiles=tuple(_tile(persona["profile"], column, say) for column in sorted(TYPICAL[:3], key=_by_axis)),
-        habits=_habits(persona["profile"], say),
+        tiles=tuple(
+            _tile(persona["profile"], column, say)
+            for column in sorted(TYPICAL[:3], key=_by_axis)
+            if f"median_{column.name}" in persona["profile"]
+        ),
+        habits=_habits(persona["profile"], say) if persona["clients"] else (),
         opening=say.gettext("What makes a client a “{persona}”:", persona=label),
         rules=rules,
         more_rules=say.ngettext("{count} more case", "{count} more cases", more) if more > 0 else "",

@@ -41,6 +41,11 @@ class Facts:
     tree: Tree
     sample: pa.Table
 
+    @property
+    def there(self) -> list[Mapping[str, Any]]:
+        """Return the personas that some client has."""
+        return [persona for persona in self.personas if persona["clients"]]
+
     def has(self, *paths: str) -> bool:
         """Tell whether the metrics have all of these, such as `pca.loadings`; older snapshots may lack some."""
         return all(self._find(path) is not None for path in paths)

@@ -122,6 +122,13 @@ class Members(Dated):
     next_cursor = fields.String(required=True, allow_none=True)
 
 
+class Claimed(Schema):
+    """What a persona's name stands for, and whether it holds for the clients who have it."""
+
+    claim = _text()
+    holds = fields.Boolean(required=True)
+
+
 class Persona(Schema):
     """A persona as the run found it; snapshots made before the report had pictures have no `colour`."""
 
@@ -130,6 +137,8 @@ class Persona(Schema):
     colour = fields.String(validate=validate.Regexp("^#[0-9a-f]{6}$"))
     label = fields.Nested(Words, required=True)
     traits = fields.Nested(Words, required=True)
+    alike = fields.Nested(Words)
+    claims = fields.List(fields.Nested(Claimed))
     advice = fields.Nested(Words, required=True)
     archetype = fields.Dict(keys=fields.String(), values=fields.Float(), required=True)
     clients = _count()

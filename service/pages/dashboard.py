@@ -73,13 +73,13 @@ def _known(snapshot: Snapshot, row: int) -> dict[str, Any]:
     persona, features = snapshot.personas[place], snapshot.lookup.features_of(row)
     return {
         "persona": persona,
-        "agrees": agrees,
         "hundred": int(round(100 * confidence, 6)),  # downwards: 99.8 in 100 are not all
-        "sure": "sure" if confidence >= _SURE else "fairly" if confidence >= _FAIRLY_SURE else "unsure",
+        "certainty": "low" if not agrees or confidence < _FAIRLY_SURE else "high" if confidence >= _SURE else "medium",
+        "agrees": agrees,
         "features": features,
         "reasons": snapshot.tree.reasons(features),
-        "better": next_better(snapshot.tree, snapshot.personas, features),
-        "compared": figures.compared(features, persona["profile"]),
+        "better": next_better(snapshot.tree, snapshot.personas, features, snapshot.metrics),
+        "compared": figures.compared(features, persona["profile"], snapshot.metrics),
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from contract.columns import TYPICAL, Column
+from contract.columns import TYPICAL, Column, is_recorded
 
 _FULL = 100.0
 _MARGIN = 1.08
@@ -33,12 +33,12 @@ class Comparison:
         return "below" if self.own < low else "above" if self.own > high else "within"
 
 
-def compared(features: Mapping[str, Any], profile: Mapping[str, Any]) -> list[Comparison]:
-    """Return the client's main figures beside its persona's, those that both have."""
+def compared(features: Mapping[str, Any], profile: Mapping[str, Any], metrics: Mapping[str, Any]) -> list[Comparison]:
+    """Return the client's main figures beside its persona's, those that both have and the shop records."""
     return [
         Comparison(column, features[column.name], profile[f"median_{column.name}"], _pair(profile, column.name))
         for column in TYPICAL
-        if features.get(column.name) is not None and f"median_{column.name}" in profile
+        if features.get(column.name) is not None and f"median_{column.name}" in profile and is_recorded(column, metrics)
     ]
 
 

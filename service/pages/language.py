@@ -6,7 +6,7 @@ from typing import Any
 from flask import Request
 
 from contract.calendar import HOURS, LONGEST_WINDOW, WINDOW_MONTHS
-from contract.columns import COLUMNS, FAMILIES, TYPICAL, Column
+from contract.columns import COLUMNS, FAMILIES, TYPICAL, Column, is_recorded
 from contract.words import N_
 from languages import DEFAULT, LANGUAGES, Language, language
 from service.pages.figures import date_of, readable
@@ -50,6 +50,7 @@ def said(say: Language) -> dict[str, Any]:
         "capitalized": say.capitalized,
         "readable": readable,
         "date_of": date_of,
+        "is_recorded": is_recorded,
         "titled": lambda column: _titled(column, say),
         "language": say.code,
         "others": [language(code) for code in LANGUAGES if code != say.code],

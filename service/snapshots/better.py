@@ -5,15 +5,16 @@ the order of what their typical client spent in 7 months (the profile's median i
 client may still do today, on top of what it has done: buy, look, visit, fill the cart; to buy makes the last purchase
 today's. Changes that say less are smaller, and of two that say as much the one with the smaller steps, as ratios. What
 hardly anybody does is no change: more than so many items more, several times as dear as this client's, or several
-times as much looking.
+times as much looking. Nor is what the shop does not record: where it tells of purchases only, a visit is one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from math import ceil, inf, log
 from typing import Any
 
+from contract.columns import COLUMN, is_recorded, visits_are_recorded
 from contract.words import NN_
 from languages import Language
 from service.snapshots.tree import SAID, Bounds, Tree
@@ -53,6 +54,11 @@ class Change:
         changed = [name for name in (_BOUGHT, _SPENT, *_RAISED) if self.after[name] != self.before[name]]
         steps = sum(log((self.after[name] + 1) / (self.before[name] + 1)) for name in changed)
         return len({_BOUGHT if name == _SPENT else name for name in changed}), steps
+
+    @property
+    def raised(self) -> set[str]:
+        """Return what there would be more of, beside purchases."""
+        return {name for name in _RAISED if self.after[name] != self.before[name]}
 
     @property
     def is_likely(self) -> bool:
@@ -96,23 +102,32 @@ _PRICED = {
 """What is to be bought, by whether it must cost so much, and may not cost more."""
 
 
-def next_better(tree: Tree, personas: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the nearest better persona that the client can come to, and by which change; None when there is none."""
+def next_better(
+    tree: Tree, personas: Sequence[Mapping[str, Any]], values: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Return the nearest better persona that the client can come to, and by which change; None when there is none.
+
+    `metrics` are the snapshot's: of what the shop does not record, nobody is told to do more.
+    """
+    may = [name for name in _RAISED if is_recorded(COLUMN[name], metrics)] if visits_are_recorded(metrics) else []
     worth = [persona["profile"].get(WORTH, 0.0) for persona in personas]
     own = tree.answer(values)[0]
     least = max(worth[own], values[_SPENT])
     for place in sorted(range(len(personas)), key=worth.__getitem__):
         persona = personas[place]
         later = persona["archetype"]["recency"] >= personas[own]["archetype"]["recency"]
-        if worth[place] > least and later and (change := smallest_change(tree, place, values)):
+        if worth[place] > least and later and (change := smallest_change(tree, place, values, may)):
             return {"persona": persona["name"], "label": persona["label"], "change": change.said(tree)}
     return None
 
 
-def smallest_change(tree: Tree, persona: int, values: Values) -> Change | None:
-    """Return the smallest likely change that makes a client one of a persona (its place), None when none does."""
+def smallest_change(tree: Tree, persona: int, values: Values, may: Collection[str] = _RAISED) -> Change | None:
+    """Return the smallest likely change that makes a client one of a persona (its place), None when none does.
+
+    It may ask for more of the columns in `may`, beside purchases.
+    """
     changes = (_change(values, box) for place, box in tree.leaves if place == persona)
-    likely = (change for change in changes if change and change.is_likely)
+    likely = (change for change in changes if change and change.is_likely and change.raised <= set(may))
     return min(likely, key=lambda change: change.size, default=None)
 
 

@@ -118,8 +118,8 @@ class Snapshot:
         return b"," + _members(parts)
 
     def _explained(self, features: Mapping[str, Any]) -> dict[str, Any]:
-        reasons, better = self.tree.reasons(features), next_better(self.tree, self.personas, features)
-        return {"reasons": reasons, "better": better}
+        better = next_better(self.tree, self.personas, features, self.metrics)
+        return {"reasons": self.tree.reasons(features), "better": better}
 
 
 def _members(value: Mapping[str, Any]) -> bytes:

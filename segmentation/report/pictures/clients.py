@@ -58,8 +58,8 @@ def _cloud(facts: Facts, persona: Any, say: Language) -> go.Scatter3d:
 
 def _says(facts: Facts, say: Language) -> str:
     shown, clients = facts.sample.num_rows, facts.metrics["clients"]
-    most = max(facts.personas, key=lambda persona: persona["profile"][f"median_{_Z}"])
-    away = max(facts.personas, key=lambda persona: persona["profile"][f"median_{_X}"])
+    most = max(facts.there, key=lambda persona: persona["profile"][f"median_{_Z}"])
+    away = max(facts.there, key=lambda persona: persona["profile"][f"median_{_X}"])
     said = {"shown": say.number(shown), "clients": say.number(clients)}
     return say.gettext(_SAYS).format(
         shown=say.gettext(_SHOWN[shown < clients]).format(**said),

@@ -37,10 +37,10 @@ def _typical(facts: Facts) -> list[str]:
 
 def _figure(facts: Facts, say: Language) -> go.Figure:
     everyone = facts.metrics["everyone"]
-    profiles = [everyone, *(persona["profile"] for persona in facts.personas)]
+    profiles = [everyone, *(persona["profile"] for persona in facts.there)]
     features = [feature for feature in _typical(facts) if any(profile[f"median_{feature}"] for profile in profiles)]
     ratios = [[ratio(profile, everyone, feature) for profile in profiles] for feature in features]
-    names = [say.gettext(_EVERYONE), *(persona_label(persona, say, "<br>") for persona in facts.personas)]
+    names = [say.gettext(_EVERYONE), *(persona_label(persona, say, "<br>") for persona in facts.there)]
     table = go.Heatmap(
         x=names,
         y=[feature_label(feature, say) for feature in features],
@@ -85,7 +85,7 @@ def _value(profile: Any, feature: str, say: Language) -> str:
 def _says(facts: Facts, say: Language) -> str:
     everyone = facts.metrics["everyone"]
     persona, feature = max(
-        ((persona, feature) for persona in facts.personas for feature in _typical(facts)),
+        ((persona, feature) for persona in facts.there for feature in _typical(facts)),
         key=lambda pair: abs(log2(ratio(pair[0]["profile"], everyone, pair[1]))),
     )
     return say.gettext(_SAYS).format(

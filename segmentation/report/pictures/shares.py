@@ -53,7 +53,7 @@ def _figure(facts: Facts, say: Language) -> go.Figure:
 
 
 def _says(facts: Facts, say: Language) -> str:
-    best = max(facts.personas, key=lambda persona: persona["revenue_share"] / persona["share"])
+    best = max(facts.there, key=lambda persona: persona["revenue_share"] / persona["share"])
     return say.gettext(_SAYS).format(
         label=say.of(best["label"]),
         revenue=say.percent(best["revenue_share"]),
