@@ -24,4 +24,5 @@ def contents_of(segments: Path, model_files: Mapping[str, bytes], metrics: Mappi
     written = json.loads(canonical({"personas": personas, "metrics": metrics}))  # so that the files give the same page
     html = report(facts_of(as_of, **written, tree=tree, segments=table, seed=metrics["parameters"]["seed"]))
     counts = {"events": metrics["events"]["kept"]}
-    return Contents(as_of, segments, model_files, personas, metrics, html, metrics["parameters"], counts)
+    parameters = {**metrics["parameters"], **({"model": metrics["model"]} if "model" in metrics else {})}
+    return Contents(as_of, segments, model_files, personas, metrics, html, parameters, counts)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from contract.errors import BadInputError
+from contract.errors import BadInputError, WrongUsageError
 from contract.snapshot import CLUSTERS, MANIFEST_NAME, METRICS, SNAPSHOT_ID, TREE
 from segmentation.features.table import with_origin
 from segmentation.model.files import load
@@ -33,9 +33,11 @@ def of_snapshot(store: Store, snapshot_id: str) -> Fitted:
     return _kept(lambda name: _bytes(folder / name), f"snapshot {snapshot_id}")
 
 
-def named(given: str, store: Store) -> Fitted:
+def named(given: str, store: Store | None) -> Fitted:
     """Return the model that a snapshot's id, a folder or a bucket's URL names; raise BadInputError for any other."""
     if SNAPSHOT_ID.fullmatch(given):
+        if store is None:
+            raise WrongUsageError(f"Name the store of snapshot {given} with --store.")
         if given not in store.ids():
             raise BadInputError(f"The store {store.url} has no snapshot {given}.")
         return of_snapshot(store, given)

@@ -14,6 +14,7 @@ from segmentation.ingest import sources
 from segmentation.ingest.ingested import Ingested, account
 from segmentation.kept import named, of_snapshot, recorded
 from segmentation.model.assign import assign_file
+from segmentation.model.backtest import MOST_MONTHS, backtest, covered
 from segmentation.model.files import dump
 from segmentation.model.fit import Fitted, apply, fit
 from segmentation.since import since_last
@@ -79,8 +80,10 @@ def run(run: Run, reporter: Reporter, now: datetime) -> Outcome:
         files = dump(fitted.model)
         with reporter.step("Giving each client a persona"):
             assign_file(fitted.model, clients, segments)
+        metrics = recorded(fitted.metrics, clients, run.seed, files, kept)
+        if months := covered(events, run.as_of, MOST_MONTHS):
+            metrics["backtest"] = backtest(events, months, scratch, run.timezone, model=fitted.model, reporter=reporter)
         with reporter.step("Publishing"):
-            metrics = recorded(fitted.metrics, clients, run.seed, files, kept)
             if moved := since_last(store, run.as_of, segments, metrics["model"]["id"]):
                 metrics["movement"] = moved
             contents = contents_of(segments, files, metrics)

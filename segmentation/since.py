@@ -22,7 +22,7 @@ from segmentation.tools.parts import StoredTable, chunks
 _READ = ("user_id", "persona", "total_purchase_value")
 
 
-def since_last(store: Store, as_of: date, segments: Path, model: str) -> dict[str, Any] | None:
+def since_last(store: Store, as_of: date, segments: Path, model: str | None) -> dict[str, Any] | None:
     """Return what has changed since the last snapshot of an earlier day; None where there is none that can be read.
 
     `model` is the id of the one that gave the segments.

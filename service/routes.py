@@ -10,6 +10,7 @@ from service.answers.changes_view import ChangesViews
 from service.answers.client_views import ClientViews
 from service.answers.contract_views import ContractViews
 from service.answers.documented import Route
+from service.answers.exports import Exports
 from service.answers.metrics_view import MetricsView
 from service.answers.snapshot_views import SnapshotViews
 from service.common.settings import Settings
@@ -26,8 +27,9 @@ class Routes:
         self._guard = guard
         self._answering = Answering(provider, settings, clock)
         self.pages = Pages(self._answering, guard)
-        clients = ClientViews(self._answering, settings.max_batch, settings.threads)
-        changes = ChangesViews(self._answering)
+        exports = Exports(settings.threads)
+        clients = ClientViews(self._answering, settings.max_batch, exports)
+        changes = ChangesViews(self._answering, exports)
         snapshots = SnapshotViews(self._answering)
         self._routes = (
             Route("/segment/<user_id>", clients.segment, "lookup"),
@@ -38,6 +40,7 @@ class Routes:
             Route("/personas/<name>/clients", clients.members, "export"),
             Route("/snapshot", snapshots.snapshot, "lookup"),
             Route("/snapshot/changes", changes.changes, "lookup"),
+            Route("/snapshot/changes/clients", changes.clients, "export"),
             Route("/report", snapshots.report, "lookup"),
             Route("/healthz", snapshots.healthz),
             Route("/readyz", snapshots.readyz),

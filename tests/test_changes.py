@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from http import HTTPStatus
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from service.app import create_app
 from service.common.log import JsonLog
 from service.common.settings import Settings
 from service.snapshots import changes as computation
-from service.snapshots.changes import Flow, flows
+from service.snapshots.changes import Between, Flow, flows
 from service.snapshots.lookup import Lookup
 from service.snapshots.provider import Provider
 
@@ -62,7 +64,14 @@ def test_flows_are_those_counted_one_by_one(then: Shop, now: Shop, rows_at_once:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(computation, "_ROWS_AT_ONCE", rows_at_once)
         found = list(flows(lookup(then), PERSONA_NAMES, lookup(now), PERSONA_NAMES))
+        between = Between(lookup(then), PERSONA_NAMES, lookup(now), PERSONA_NAMES)
+        told = {(flow.then, flow.now): list(chain.from_iterable(between.clients(flow))) for flow in found}
     assert found == by_hand(then, now)
+    names = [*PERSONA_NAMES, None]
+    for user_id in sorted(then.keys() | now.keys()):
+        ends = names[then.get(user_id, (7, 0))[0]], names[now.get(user_id, (7, 0))[0]]
+        assert told[ends].pop(0) == user_id
+    assert not any(told.values())
 
 
 def published(store: Path, *rows: dict[str, Any], as_of: date = AS_OF, now: datetime = NOW) -> str:
@@ -120,6 +129,59 @@ def test_what_new_rules_did_stands_apart_from_what_clients_did(tmp_path: Path) -
     page = serving(tmp_path).get("/changes").get_data(as_text=True)
     assert "The rules are new since: they alone gave 2 clients another persona." in page
     assert 'id="rules-fox-lion"' in page
+    assert "/changes/clients" not in page
+    for path in (f"{ROUTE}/clients", "/changes/clients"):
+        answer = serving(tmp_path).get(f"{path}?then=owl&now=fox")
+        assert answer.status_code == HTTPStatus.CONFLICT
+        assert "between snapshots of the same rules only" in answer.text
+
+
+def test_the_clients_of_a_flow_are_listed_and_downloaded(tmp_path: Path) -> None:
+    rows = (client(1, "owl", total_purchase_value=20.5), *CLIENTS[1:])
+    before = published(tmp_path, *rows, as_of=MARCH)
+    served = published(tmp_path, client(2, "bear"), client(7, "fox"), *CLIENTS[2:])
+    http = serving(tmp_path)
+    for query, told in (
+        ("then=lion&now=fox", "user_id,then,now\n7,lion,fox\n"),
+        (f"then=owl&now=none&with={before}", "user_id,then,now\n1,owl,\n"),
+        ("then=none&now=bear&format=ndjson", '{"user_id":2,"then":null,"now":"bear"}\n'),
+        ("then=owl&now=lion", "user_id,then,now\n"),
+    ):
+        with http.get(f"{ROUTE}/clients?{query}") as answer:
+            assert answer.get_data(as_text=True) == told
+    saved_as = f"owl-lion-{before}-{served}.csv"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{saved_as}"'
+    page = http.get("/changes").text
+    assert f"/changes/clients?then=lion&amp;now=fox&amp;with={before}" in page
+    page = http.get(f"/changes/clients?then=lion&now=fox&with={before}").text
+    assert "1 client, from 31 March 2020 to 30 April 2020." in page
+    assert "/client?user_id=7" in page
+    assert "0 clients" in http.get("/changes/clients?then=owl&now=lion").text
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("", "then takes a persona or none."),
+        ("?then=lion", "now takes a persona or none."),
+        ("?then=none&now=none", "Of then and now one is a persona"),
+        ("?then=lion&now=fox&format=xml", "format takes csv or ndjson."),
+        ("?then=lion&now=fox&limit=3", "There is no parameter 'limit'"),
+    ],
+)
+def test_a_flow_that_is_none_is_refused(tmp_path: Path, query: str, told: str) -> None:
+    published(tmp_path, as_of=MARCH)
+    published(tmp_path)
+    answer = serving(tmp_path).get(f"{ROUTE}/clients{query}")
+    assert answer.status_code == HTTPStatus.BAD_REQUEST
+    assert told in answer.get_json()["detail"]
+
+
+def test_a_flow_of_an_unknown_persona_is_not_found(tmp_path: Path) -> None:
+    published(tmp_path, as_of=MARCH)
+    published(tmp_path)
+    for path in (f"{ROUTE}/clients", "/changes/clients"):
+        assert serving(tmp_path).get(f"{path}?then=cat&now=lion").status_code == HTTPStatus.NOT_FOUND
 
 
 def test_of_one_model_all_is_what_clients_did(tmp_path: Path) -> None:

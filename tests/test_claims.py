@@ -38,7 +38,8 @@ from service.common.settings import Settings
 from service.snapshots.provider import Provider
 from simulator import Shop, simulate
 
-Clients = pd.DataFrame
+Clients = Any
+"""A DataFrame of clients with their segments."""
 Check = Callable[[Clients, Clients, float], bool]
 
 DAYS, SPENT, VISITS = "days_since_last_purchase", "total_purchase_value", "number_of_sessions_7m"
@@ -137,9 +138,9 @@ def test_every_sentence_about_a_persona_is_true_of_its_clients(shop: str, tmp_pa
         others = max(clients[SPENT].median() for other, clients in own.items() if other != name and len(clients))
         said = persona["traits"]["en"].split(", ")
         told = f"{persona['unlike']['en']} " if persona["unlike"] else ""
-        for text in MEDIANS.finditer(told):
+        for match in MEDIANS.finditer(told):
             medians = [round(float(clients[SPENT].median()), 2) for clients in (own[name], every)]
-            assert [float(figure.replace(",", "")) for figure in text.groups()] == pytest.approx(medians, abs=0.5)
+            assert [float(figure.replace(",", "")) for figure in match.groups()] == pytest.approx(medians, abs=0.5)
             high = medians[0] > medians[1]
             assert high == ("spends_less" in [c["claim"] for c in persona["claims"] if not c["holds"]]), (shop, name)
         said += [f"{text}." for text in MEDIANS.sub("", told).split(". ") if text.strip()]
@@ -219,7 +220,7 @@ def test_a_persona_that_nobody_has_is_told_of_as_such(small_store: Path, tmp_pat
     owl = contents.personas[5]
     assert (owl["clients"], owl["traits"]["en"], owl["unlike"]) == (0, "no client is one at present", None)
     publish(contents, open_store(str(tmp_path / "store")), datetime(2020, 5, 1, tzinfo=UTC))
-    print_table(contents.personas, language("en"))
+    print_table([*map(dict, contents.personas)], language("en"))
     provider = Provider(tmp_path / "store", JsonLog("critical"))
     provider.load()
     pages = create_app(provider, Settings(), JsonLog("critical")).test_client()

@@ -93,6 +93,31 @@ def test_the_same_run_again_gives_the_same_snapshot(small_shop: Path, store: Pat
     assert run(Run([small_shop], LATER, open_store(str(store))), SILENT, NOW).snapshot_id == served
 
 
+def test_the_manifest_says_which_model_a_snapshot_has(kept: Path) -> None:
+    later = snapshot(kept, LATER)
+    manifest = json.loads((later / "manifest.json").read_text())
+    assert manifest["parameters"]["model"] == metrics(later)["model"]
+
+
+def test_stages_apply_a_model_that_is_kept_and_tell_what_has_changed(
+    small_shop: Path, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a run does with the model served, step by step, as with Spark."""
+    monkeypatch.chdir(tmp_path)
+    earlier, later = snapshot(store, EARLIER), snapshot(store, LATER)
+    for command in (
+        ["ingest", "--events", str(small_shop), "--out", "work"],
+        ["features", "--events", "work", "--as-of", LATER.isoformat(), "--out", "clients.parquet"],
+        ["fit", "--clients", "clients.parquet", "--model", earlier.name, "--store", str(store), "--out", "model"],
+        ["assign", "--clients", "clients.parquet", "--model", "model", "--out", "segments.parquet"],
+        ["publish", "--segments", "segments.parquet", "--model", "model", "--store", str(store)],
+    ):
+        assert main(command) == 0
+    assert open_store(str(store)).current() == later.name
+    missing = ["fit", "--clients", "clients.parquet", "--model", earlier.name, "--out", "model"]
+    assert main(missing) == 2
+
+
 def test_a_refit_goes_on_where_the_last_one_stood(small_shop: Path, store: Path) -> None:
     old = metrics(snapshot(store, EARLIER))["model"]["id"]
     id_ = run(Run([small_shop], LATER, open_store(str(store)), seed=1, refit=True), SILENT, NOW).snapshot_id

@@ -88,8 +88,15 @@ def _stage_arguments(add: Callable[[str, str], argparse.ArgumentParser]) -> None
     _timezone(one)
     _engine(one, "duckdb", "computes them")
     one.add_argument("--out", required=True, metavar="FILE", help="Parquet file of clients to write")
-    one = add("fit", "learn the model from a client table")
+    one = add("fit", "learn the model from a client table, or see how one that is kept fits it")
     one.add_argument("--clients", type=_path, required=True, metavar="FILE", help="what `features` wrote")
+    one.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="learn none, but apply this one: that of a snapshot in --store, by its id, or what `fit` wrote, a folder"
+        " or s3:// URL",
+    )
+    _store(one)
     _seed(one)
     one.add_argument("--out", type=_path, required=True, metavar="DIR", help="folder for the model and its metrics")
     one = add("assign", "give each client of a table a persona")

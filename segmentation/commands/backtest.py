@@ -2,8 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -12,25 +11,17 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from contract.words import N_
+from contract.errors import BadInputError
 from languages import Language, language
 from segmentation.ingest.ingest import ingest
-from segmentation.ingest.ingested import is_ingested
+from segmentation.ingest.ingested import account, is_ingested
 from segmentation.ingest.sources import fetch
-from segmentation.model.backtest import backtest, covered
+from segmentation.model.backtest import backtest, covered, earliest
 from segmentation.model.personas import PERSONAS
+from segmentation.report.looked_back import HEADINGS, cells, sentences
 from segmentation.tools.progress import Reporter, reporter
 from segmentation.tools.scratch import scratch
 from storage.bucket import is_bucket
-
-HEADINGS = (
-    N_("Persona"),
-    N_("Clients"),
-    N_("Bought within a month"),
-    N_("Spent, per client"),
-    N_("Share of revenue"),
-)
-
 
 _HEADING_LETTERS = 12
 
@@ -40,14 +31,20 @@ def run(args: argparse.Namespace) -> int:
     report = reporter()
     with scratch() as folder:
         events = _ingested(args.events, folder, report)
-        found = backtest(events, covered(events, args.as_of, args.months), args.timezone, args.seed, report)
+        months = covered(events, args.as_of, args.months)
+        if not months:
+            first, begin = min(account(events).days), earliest(args.as_of)
+            raise BadInputError(
+                f"The events begin on {first}; to look back from {args.as_of} they must begin by {begin}."
+            )
+        found = backtest(events, months, folder, args.timezone, args.seed, reporter=report)
     if args.json:
         print(json.dumps(found, indent=2))
         return 0
     say = language(args.lang)
     console = Console()
     console.print(_table(found["personas"], say))
-    for sentence in _sentences(found, say):
+    for sentence in sentences(found, say):
         console.print(sentence, highlight=False, markup=False)
     return 0
 
@@ -67,36 +64,5 @@ def _table(personas: dict[str, Any], say: Language) -> Table:
         table.add_column("\n".join(lines), justify="right" if i else "left", no_wrap=True)
     for persona in PERSONAS:
         if its := personas.get(persona.name):
-            table.add_row(
-                f"{persona.emoji} {say.of(persona.label)}",
-                say.number(its["clients"]),
-                _with_interval(its["bought"], its["bought_interval"], say.percent, say),
-                _with_interval(its["spent"], its["spent_interval"], say.number, say),
-                say.percent(its["revenue_share"]),
-            )
+            table.add_row(f"{persona.emoji} {say.of(persona.label)}", *cells(its, say))
     return table
-
-
-def _with_interval(value: float, interval: list[float], written: Callable[[float], str], say: Language) -> str:
-    return say.gettext(
-        "{value} ({low} to {high})", value=written(value), low=written(interval[0]), high=written(interval[1])
-    )
-
-
-def _sentences(found: dict[str, Any], say: Language) -> list[str]:
-    dates = [say.day(date.fromisoformat(told["as_of"])) for told in found["dates"]]
-    sentences = [
-        say.gettext(
-            "Personas as of {dates}, and what their clients bought in the month after each; intervals of 95 %.",
-            dates=say.listed(dates),
-        )
-    ]
-    if "persona" in found["auc"]:
-        sentences.append(
-            say.gettext(
-                "Who would buy is told by the persona with an AUC of {persona}, by a sum of RFM quintiles of {rfm}.",
-                persona=say.number(found["auc"]["persona"], 3),
-                rfm=say.number(found["auc"]["rfm"], 3),
-            )
-        )
-    return sentences

@@ -2,13 +2,14 @@
 
 import argparse
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from contract.errors import BadInputError
 from contract.snapshot import METRICS
 from segmentation.commands import closing
 from segmentation.commands.given import model_files, store_named
 from segmentation.contents import contents_of
+from segmentation.since import since_last
 from segmentation.snapshot.publish import publish_over
 
 
@@ -21,6 +22,9 @@ def run(args: argparse.Namespace) -> int:
         metrics = json.loads(files.pop(METRICS))
     except ValueError as error:
         raise BadInputError(f"{METRICS} of the model is damaged; `segmentation fit` writes it.") from error
+    as_of = date.fromisoformat(metrics["parameters"]["as_of"])
+    if moved := since_last(store, as_of, args.segments, metrics.get("model", {}).get("id")):
+        metrics["movement"] = moved
     contents = contents_of(args.segments, files, metrics)
     print(closing.SERVED.format(id=publish_over(served_before, contents, store, datetime.now(UTC))))
     return 0

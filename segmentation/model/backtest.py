@@ -1,7 +1,4 @@
-"""What personas told of the future: as of dates that are over, what each persona's clients bought in the month after.
-
-The model is learnt as of the earliest of these dates, from what was known then, and applied at each.
-"""
+"""What personas told of the future: as of dates gone by, what each persona's clients bought in the month after."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,16 +14,20 @@ from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from contract.calendar import months_before
-from contract.errors import BadInputError
 from segmentation.features.calendar import windows
-from segmentation.features.table import client_table
+from segmentation.features.columns import SCHEMA, SEGMENT_SCHEMA
+from segmentation.features.table import write_clients
 from segmentation.ingest.ingested import account, month_files
-from segmentation.model.assign import assign, persona_codes
+from segmentation.model.assign import assign_file, persona_codes
+from segmentation.model.files import Model
 from segmentation.model.fit import fit
 from segmentation.model.personas import PERSONA_NAMES
 from segmentation.tools.engine import quoted
+from segmentation.tools.parts import StoredTable
 from segmentation.tools.progress import SILENT, Reporter
 
+MOST_MONTHS = 3
+"""So many months are looked back on."""
 LATE_DAYS = 7
 """By so many days may a shop's first event be later than a window's begin, and the window count as filled."""
 _Z = 1.959964
@@ -54,17 +55,28 @@ Months = Sequence[tuple[date, date]]
 """Dates, each with the last day of the month after it."""
 
 
-def backtest(
-    events: Path, months: Months, timezone: str = "UTC", seed: int = 0, reporter: Reporter = SILENT
+def backtest(  # noqa: PLR0913, PLR0917 (what a run is made of, each thing once)
+    events: Path,
+    months: Months,
+    scratch: Path,
+    timezone: str = "UTC",
+    seed: int = 0,
+    model: Model | None = None,
+    reporter: Reporter = SILENT,
 ) -> dict[str, Any]:
-    """Return how the personas as of earlier dates (`covered`) did in the month after each."""
+    """Return how the personas as of earlier dates (`covered`) did in the month after each.
+
+    Without a `model` one is learnt as of the earliest of these dates, from what was known then, and applied at each.
+    Client tables go through `scratch`, a chunk at a time.
+    """
     found: list[Outcome] = []
-    model = None
+    clients, segments = scratch / "clients-then.parquet", scratch / "segments-then.parquet"
     for day, until in months:
-        with reporter.step(f"Going back to {day}"):
-            clients = client_table(events, day, timezone)
-            model = model or fit(clients, seed).model
-            found.append(outcome(events, day, until, assign(model, clients)))
+        with reporter.step(f"Looking back to {day}"):
+            write_clients(events, day, clients, timezone)
+            model = model or fit(StoredTable(clients, SCHEMA, "features"), seed).model
+            assign_file(model, clients, segments)
+            found.append(outcome(events, day, until, StoredTable(segments, SEGMENT_SCHEMA, "assign")))
     return {
         "dates": [
             {
@@ -81,21 +93,22 @@ def backtest(
 
 
 def covered(events: Path, as_of: date, most: int) -> Months:
-    """Return the dates one to `most` calendar months before, the earliest first, whose longest windows are filled.
-
-    Raises BadInputError when there is none.
-    """
+    """Return the dates one to `most` calendar months before, the earliest first, whose longest windows are filled."""
     first = min(account(events).days)
     dates = [months_before(as_of, n) for n in range(most, -1, -1)]
-    pairs = list(pairwise(dates))
-    filled = [pair for pair in pairs if first <= windows(pair[0]).start.date() + timedelta(days=LATE_DAYS)]
-    if not filled:
-        begin = windows(pairs[-1][0]).start.date()
-        raise BadInputError(f"The events begin on {first}; to look back from {as_of} they must begin by {begin}.")
-    return filled
+    return [pair for pair in pairwise(dates) if first <= _begin(pair[0]) + timedelta(days=LATE_DAYS)]
 
 
-def outcome(events: Path, as_of: date, until: date, segments: pa.Table) -> Outcome:
+def earliest(as_of: date) -> date:
+    """Return by when events must begin so that one month can be looked back on."""
+    return _begin(months_before(as_of, 1))
+
+
+def _begin(as_of: date) -> date:
+    return windows(as_of).start.date()
+
+
+def outcome(events: Path, as_of: date, until: date, segments: pa.Table | StoredTable) -> Outcome:
     """Return what a date's clients, with their segments, bought from the day after to `until`."""
     users = segments["user_id"].to_numpy()
     buyers, items, spent = _bought(events, as_of, until)
@@ -123,7 +136,7 @@ def _bought(events: Path, as_of: date, until: date) -> tuple[np.ndarray, ...]:
     return tuple(np.asarray(found[name]) for name in ("user_id", "items", "spent"))
 
 
-def rfm_sum(clients: pa.Table) -> np.ndarray:
+def rfm_sum(clients: pa.Table | StoredTable) -> np.ndarray:
     """Return each client's sum of quintiles, 3 to 15: how lately, how often and for how much they bought."""
     columns = (("days_since_last_purchase", -1), ("count_products_7m", 1), ("total_purchase_value", 1))
     return np.sum([_quintile(sign * clients[name].to_numpy()) for name, sign in columns], axis=0)

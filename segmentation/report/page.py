@@ -14,7 +14,9 @@ from plotly.offline import get_plotlyjs
 from languages import LANGUAGES, Language, language
 from segmentation.report.cards import RULES_SHOWN, cards
 from segmentation.report.facts import Facts
+from segmentation.report.looked_back import HEADINGS, cells, sentences
 from segmentation.report.pictures import FOR_ANALYSTS, FOR_MARKETERS, PICTURES, Picture
+from segmentation.report.pictures.labels import persona_label
 from segmentation.report.pictures.template import TEMPLATES
 from segmentation.report.summary import particulars, summary, trust
 
@@ -64,6 +66,7 @@ def _article(facts: Facts, say: Language, layouts: Mapping[str, Any]) -> Markup:
             summary=summary(facts, say),
             cards=cards(facts.personas, say),
             rules_shown=RULES_SHOWN,
+            looked_back=_looked_back(facts, say),
             pictures=_told(FOR_MARKETERS, facts, say),
             analysis=_told(FOR_ANALYSTS, facts, say),
             layouts=layouts,
@@ -73,6 +76,19 @@ def _article(facts: Facts, say: Language, layouts: Mapping[str, Any]) -> Markup:
         )
     )
     return Markup(html)  # noqa: S704 (escaped by the template)
+
+
+def _looked_back(facts: Facts, say: Language) -> dict[str, Any] | None:
+    """Return what the personas told of months that are over, if the events went back so far."""
+    if not facts.has("backtest.personas"):
+        return None
+    found = facts.metrics["backtest"]
+    named = [(persona, found["personas"].get(persona["name"])) for persona in facts.personas]
+    return {
+        "sentences": sentences(found, say),
+        "headings": [say.gettext(heading) for heading in HEADINGS],
+        "rows": [(persona_label(persona, say), *cells(its, say)) for persona, its in named if its],
+    }
 
 
 def _told(pictures: Sequence[Picture], facts: Facts, say: Language) -> list[tuple[str, str, str]]:

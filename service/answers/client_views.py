@@ -21,9 +21,9 @@ class ClientViews:
 
     features = Features()
 
-    def __init__(self, answering: Answering, max_batch: int, threads: int) -> None:
+    def __init__(self, answering: Answering, max_batch: int, exports: Exports) -> None:
         self._answering = answering
-        self._exports = Exports(threads)
+        self._exports = exports
         self.user_ids = user_ids_schema(max_batch)
 
     @documented(Segment, problems=(404, 503), parameters=(USER_ID, INCLUDE), kept=True)

@@ -22,6 +22,8 @@ _PAGE_SIZE = re.compile(r"[1-9][0-9]{0,4}")
 _MOST_DIGITS = 19
 MOST_IN_PAGE = 10_000
 _USUAL_PAGE = 1000
+NOBODY = "none"
+"""What a persona is called where there is no client."""
 _MOST_CHARACTERS_TOLD = 64
 
 
@@ -56,6 +58,31 @@ def parsed_with(arguments: MultiDict[str, str]) -> str | None:
     """Return the id of the snapshot to compare with, if one is named."""
     _refuse_unknown(arguments, "with")
     return arguments.get("with")
+
+
+@dataclass(frozen=True)
+class FlowAsked:
+    """A flow between two snapshots, and the kind of file that its clients are asked for in."""
+
+    other: str | None
+    then: str | None
+    now: str | None
+    form: str
+
+
+def parsed_flow(arguments: MultiDict[str, str]) -> FlowAsked:
+    """Return which clients are asked for: those of the persona `then` who have the persona `now`."""
+    _refuse_unknown(arguments, "then", "now", "with", "format")
+    for end in ("then", "now"):
+        if end not in arguments:
+            raise BadParameterError(f"{end} takes a persona or {NOBODY}.")
+    then, now = (None if arguments[end] == NOBODY else arguments[end] for end in ("then", "now"))
+    form = arguments.get("format", next(iter(FORMATS)))
+    if form not in FORMATS:
+        raise BadParameterError(f"format takes {' or '.join(FORMATS)}.")
+    if then is None and now is None:
+        raise BadParameterError(f"Of then and now one is a persona; {NOBODY} is who is no client.")
+    return FlowAsked(arguments.get("with"), then, now, form)
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,17 @@ class ComparingError(ProblemError):
         super().__init__("The two snapshots are being compared; ask again in a second.")
 
 
+class OtherRulesError(ProblemError):
+    """The rules of two snapshots differ, so that who is in a flow is not kept."""
+
+    status = HTTPStatus.CONFLICT
+    kind = "other-rules"
+    title = "The rules differ"
+
+    def __init__(self) -> None:
+        super().__init__("Who is in a flow can be told between snapshots of the same rules only.")
+
+
 class TooManyExportsError(ProblemError):
     """As many files as may be are being sent."""
 

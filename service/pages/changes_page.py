@@ -3,20 +3,25 @@
 from collections.abc import Mapping
 from datetime import date
 from http import HTTPStatus
+from itertools import chain, islice
 from typing import Any
 
 from flask import Response, request
+from werkzeug.datastructures import MultiDict
 
 from languages import Language
+from service.answers.parameters import parsed_flow
 from service.common.problems import (
     ComparingError,
     DamagedSnapshotError,
     NoPreviousError,
+    OtherRulesError,
     ProblemError,
     StoreUnreachableError,
     UnknownSnapshotError,
 )
-from service.pages.language import language_of
+from service.common.request import note_clients
+from service.pages.language import PARAMETER, language_of
 from service.pages.pages import Pages
 from service.pages.sankey import sankey
 from service.snapshots.changes import Changes, Flow
@@ -29,6 +34,7 @@ _TOP = 58.0
 _WIDE = (1000.0, 130.0)
 _NARROW = (360.0, 108.0)
 """Width and margins of the diagram on a desk and on a phone."""
+_FIRST_MEMBERS = 20
 _MOST_LINKED = 12
 """Of the ribbons, the largest can be reached by keyboard; the table has them all."""
 
@@ -47,6 +53,24 @@ class ChangesPage:
         except _TOLD_HERE as problem:
             return self._instead(problem)
         return self._pages.page("changes.html", **_shown(snapshot, found, language_of(request)))
+
+    def clients(self) -> Response:
+        """Show the first clients of one flow, and where to download them all."""
+        snapshot = self._pages.answering.snapshot()
+        asked = parsed_flow(MultiDict((name, value) for name, value in request.args.items() if name != PARAMETER))
+        for name in filter(None, (asked.then, asked.now)):
+            snapshot.place(name)
+        try:
+            found = self._pages.answering.changes(snapshot, asked.other)
+        except _TOLD_HERE as problem:
+            return self._instead(problem)
+        if found.between is None:
+            return self._instead(OtherRulesError())
+        flow = next((flow for flow in found.flows if (flow.then, flow.now) == (asked.then, asked.now)), None)
+        members = list(islice(chain.from_iterable(found.between.clients(flow)), _FIRST_MEMBERS)) if flow else []
+        note_clients(request.environ, len(members))
+        personas = {persona["name"]: persona for persona in snapshot.personas}
+        return self._pages.page("flow.html", found=found, flow=flow, asked=asked, personas=personas, members=members)
 
     def _instead(self, problem: ProblemError) -> Response:
         status = HTTPStatus.OK if isinstance(problem, _NO_FAULT) else problem.status

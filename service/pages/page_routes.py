@@ -14,13 +14,14 @@ from service.pages.sign_in import SignIn
 
 def add_pages(app: Flask, pages: Pages) -> None:
     """Register every page; what goes wrong in one is told on a page, too."""
-    dashboard, sign_in = Dashboard(pages), SignIn(pages)
+    dashboard, changes, sign_in = Dashboard(pages), ChangesPage(pages), SignIn(pages)
     blueprint = Blueprint("pages", "service")
     routes = [
         Route("/", dashboard.home),
         Route("/client", dashboard.client, "lookup"),
         Route("/persona/<name>", dashboard.persona, "lookup"),
-        Route("/changes", ChangesPage(pages).changes, "lookup"),
+        Route("/changes", changes.changes, "lookup"),
+        Route("/changes/clients", changes.clients, "export"),
         Route("/assets/<name>", asset_view(pages.answering)),
     ]
     if pages.guard:

@@ -17,6 +17,7 @@ _PAUSE_S = 0.0001
 """Between two chunks, each a millisecond or so, to let requests have the interpreter's lock."""
 
 _Sums = npt.NDArray[np.float64]
+_Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Changes:
     late: tuple[date | None, date | None]
     same_rules: bool | None = None
     relabelled: tuple[Flow, ...] = ()
+    between: "Between | None" = None
+    """Who the clients of the flows are; None where the rules differ: whom the old ones would give what is not kept."""
 
     @property
     def moved(self) -> list[Flow]:
@@ -72,6 +75,25 @@ class Changes:
         return _largest_first(flow for flow in self.flows if not flow.now)
 
 
+@dataclass(frozen=True)
+class Between:
+    """The clients of two snapshots, whose personas have these names."""
+
+    then: Lookup
+    names_then: Sequence[str]
+    now: Lookup
+    names_now: Sequence[str]
+
+    def clients(self, flow: Flow) -> Iterator[list[int]]:
+        """Yield the ids of a flow's clients, ascending, a handful at a time."""
+        before = self.names_then.index(flow.then) if flow.then else len(self.names_then)
+        after = self.names_now.index(flow.now) if flow.now else len(self.names_now)
+        shape = len(self.names_then) + 1, len(self.names_now) + 1
+        for part_then, part_now in _chunks(self.then.user_ids, self.now.user_ids):
+            ids, (was, then_is), _ = _aligned(self.then, self.now, part_then, part_now, shape)
+            yield ids[(was == before) & (then_is == after)].tolist()
+
+
 def _largest_first(flows: Iterable[Flow]) -> list[Flow]:
     return sorted(flows, key=lambda flow: -flow.clients)
 
@@ -88,7 +110,9 @@ def changes(then: Snapshot, now: Snapshot, others: Iterable[str]) -> Changes:
         return Changes(then.id, then.as_of, did, tuple(others), late, same_rules=False, relabelled=relabelled)
     names_then, names_now = ([persona["name"] for persona in snapshot.personas] for snapshot in (then, now))
     found = tuple(flows(then.lookup, names_then, now.lookup, names_now))
-    return Changes(then.id, then.as_of, found, tuple(others), late, same_rules=_same_rules(then, now))
+    between = Between(then.lookup, names_then, now.lookup, names_now)
+    same_rules = _same_rules(then, now)
+    return Changes(then.id, then.as_of, found, tuple(others), late, same_rules=same_rules, between=between)
 
 
 def _same_rules(then: Snapshot, now: Snapshot) -> bool | None:
@@ -110,7 +134,7 @@ def _sums(then: Lookup, now: Lookup, shape: tuple[int, int]) -> tuple[_Sums, _Su
     """Return clients, value then and value now by persona then (rows) and now; the last of each stands for none."""
     clients, value_then, value_now = (np.zeros(shape) for _ in range(3))
     for part_then, part_now in _chunks(then.user_ids, now.user_ids):
-        persona_then, persona_now, money_then, money_now = _aligned(then, now, part_then, part_now, shape)
+        _, (persona_then, persona_now), (money_then, money_now) = _aligned(then, now, part_then, part_now, shape)
         pairs = persona_then * shape[1] + persona_now
         for sums, weights in ((clients, None), (value_then, money_then), (value_now, money_now)):
             np.add(sums, np.bincount(pairs, weights, minlength=sums.size).reshape(shape), out=sums)
@@ -133,8 +157,8 @@ def _chunks(then: npt.NDArray[np.int64], now: npt.NDArray[np.int64]) -> Iterator
 
 def _aligned(
     then: Lookup, now: Lookup, part_then: slice, part_now: slice, shape: tuple[int, int]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], _Sums, _Sums]:
-    """Return personas and money then and now of every client in either chunk, once."""
+) -> tuple[_Ids, tuple[_Ids, _Ids], tuple[_Sums, _Sums]]:
+    """Return the ids of every client in either chunk, once, and their personas and money then and now."""
     ids = np.union1d(then.user_ids[part_then], now.user_ids[part_now])
     personas, money = [], []
     for lookup, part, nobody in ((then, part_then, shape[0] - 1), (now, part_now, shape[1] - 1)):
@@ -145,4 +169,4 @@ def _aligned(
         value[places] = lookup.features["total_purchase_value"][part]
         personas.append(persona)
         money.append(value)
-    return personas[0], personas[1], money[0], money[1]
+    return ids, (personas[0], personas[1]), (money[0], money[1])
