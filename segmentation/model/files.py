@@ -77,6 +77,7 @@ def _space(space: Space | Scores) -> dict[str, Any]:
     return common | {
         "space": "scores",
         "cuts": [c.tolist() for c in space.cuts],
+        "shares": [s.tolist() for s in space.shares],
         "steps": [s.tolist() for s in space.steps],
     }
 
@@ -85,8 +86,8 @@ def _read_space(kind: type[Space] | type[Scores], clusters: dict[str, Any]) -> S
     mean, components, explained = (np.array(clusters[name]) for name in ("mean", "components", "explained_variance"))
     if kind is Space:
         return Space(mean, np.array(clusters["scale"]), components, explained)
-    cuts, steps = (tuple(map(np.array, clusters[name])) for name in ("cuts", "steps"))
-    return Scores(cuts, steps, mean, components, explained)
+    cuts, shares, steps = (tuple(map(np.array, clusters[name])) for name in ("cuts", "shares", "steps"))
+    return Scores(cuts, shares, steps, mean, components, explained)
 
 
 def load_tree(file: bytes) -> Tree:

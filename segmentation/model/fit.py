@@ -146,9 +146,14 @@ class Way(Protocol):
     """How clients of raw inputs are grouped."""
 
     def __call__(
-        self, X: np.ndarray, rng: np.random.Generator, reporter: Reporter = ..., *, k: int | None = ...
+        self,
+        X: np.ndarray,
+        rng: np.random.Generator,
+        reporter: Reporter = ...,
+        *,
+        like: Groups | None = ...,
     ) -> Groups:
-        """Group them, into `k` groups where that is given."""
+        """Group them, by the choices of those that they are to be `like`."""
 
 
 def _learnt(X: np.ndarray, way: Way, rng: np.random.Generator, reporter: Reporter, before: Model | None) -> Fitted:
@@ -181,7 +186,7 @@ def _learnt(X: np.ndarray, way: Way, rng: np.random.Generator, reporter: Reporte
             **({"refit": _refit_metrics(before, model, X)} if before else {}),
         }
     with reporter.step("Learning from other samples"):
-        again = partial(_again, way=way, k=len(groups.centres), leaves=leaves, rng=rng)
+        again = partial(_again, way=way, like=groups, leaves=leaves, rng=rng)
         found = stability(model, X, again, rng)
         metrics["stability"] = {**found, "verdict": verdict(found, told["by_persona"])}
     return Fitted(model, metrics)
@@ -213,9 +218,9 @@ def _refit_metrics(before: Model, model: Model, X: np.ndarray) -> dict[str, Any]
     }
 
 
-def _again(X: np.ndarray, way: Way, k: int, leaves: int, rng: np.random.Generator) -> Model:
-    """Learn a model from another sample, with as many groups and a tree of the size that were found."""
-    groups = way(X, rng, k=k)
+def _again(X: np.ndarray, way: Way, like: Groups, leaves: int, rng: np.random.Generator) -> Model:
+    """Learn a model from another sample, by the same choices and with a tree of the size that was found."""
+    groups = way(X, rng, like=like)
     personas = groups.naming.persona_of_cluster[groups.labels]
     tree = grow_tree(X, personas, leaves, _cuts(groups))
     return Model(groups.space, groups.centres, groups.naming.persona_of_cluster, tree)

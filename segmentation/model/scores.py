@@ -22,9 +22,13 @@ RECENCY_SHARES = (0.15, 0.3, 0.5, 0.75)
 
 Days mean the same in every shop and every month, so that they are cut at set shares and not at quantiles."""
 MONETARY_QUANTILES = (0.25, 0.5, 0.75)
-ACTIVITY_QUANTILES = (1 / 3, 2 / 3)
-"""Thirds rather than quarters: visits are few whole numbers, and a border between two of them moves many clients."""
-RECENCY_SLACK, SHARE_SLACK = 0.1, 0.05
+ACTIVITY_QUANTILES = ((1 / 3, 2 / 3), (0.4, 0.7), (0.3, 0.6), (0.4, 0.75), (0.25, 0.6))
+"""Thirds rather than quarters: visits are few whole numbers, and a border between two of them moves many clients.
+
+Where another sample may put a border between other numbers, the next pair is taken for which none does."""
+STEADY = 2.5
+"""Standard errors between a quantile and the share of clients up to a whole number, from which on none does."""
+RECENCY_SLACK, SHARE_SLACK = 0.1, 0.1
 """By how much, of the days and of all clients, a shop may differ and a model's steps still serve it."""
 
 
@@ -32,12 +36,13 @@ RECENCY_SLACK, SHARE_SLACK = 0.1, 0.05
 class Scores:
     """A fitted projection, as `Space` is one.
 
-    `cuts` has for each scored input the highest value of each step but the last, ascending; `steps` the score of
-    each step, from 0 to 1. `components`, of shape (3, 3), turn the scores about their `mean`; `explained` is the
-    share of the variance of each.
+    `cuts` has for each scored input the highest value of each step but the last, ascending; `shares` the share of
+    the clients up to each cut; `steps` the score of each step, from 0 to 1. `components`, of shape (3, 3), turn the
+    scores about their `mean`; `explained` is the share of the variance of each.
     """
 
     cuts: tuple[np.ndarray, ...]
+    shares: tuple[np.ndarray, ...]
     steps: tuple[np.ndarray, ...]
     mean: np.ndarray
     components: np.ndarray
@@ -74,55 +79,84 @@ class Scores:
         return self.turned(self.scored(self.codes(X)))
 
 
-def fit_scores(X: np.ndarray, before: Scores | None = None) -> Scores:
+Pair = tuple[float, float]
+
+
+def steady_pair(X: np.ndarray) -> Pair:
+    """Return at which quantiles to part visits so that it is no matter of the sample between which numbers that is."""
+    visits = X[:, _PLACES[-1]]
+    shares = np.bincount(visits.astype(int)).cumsum() / len(visits)
+
+    def steadiness(pair: Pair) -> float:
+        """Return by how many standard errors the nearest share lies off, `STEADY` at most."""
+        errors = np.sqrt(np.multiply(pair, np.subtract(1, pair)) / len(visits))
+        return min(STEADY, float((np.abs(shares[:, None] - pair) / errors).min()))
+
+    return max(ACTIVITY_QUANTILES, key=steadiness)
+
+
+def fit_scores(X: np.ndarray, pair: Pair, before: Scores | None = None) -> Scores:
     """Learn the steps, and the turn that PCA gives them, from raw inputs, shape (clients, inputs).
 
-    The steps of `before` stay wherever they still part the clients much as they did.
+    Visits are parted at a `pair` of quantiles. The steps of `before` stay wherever they still part the clients much as
+    they did.
     """
-    cuts, steps = _steps(X)
+    cuts, steps = _steps(X, pair)
     if before:
         stays = [
             _recency_stays(before.cuts[0], cuts[0]),
-            *(_shares_stay(before.cuts[i], cuts[i], X[:, place]) for i, place in enumerate(_PLACES) if i),
+            *(_shares_stay(before, i, X[:, place]) for i, place in enumerate(_PLACES) if i),
         ]
         cuts = tuple(old if stay else new for old, new, stay in zip(before.cuts, cuts, stays, strict=True))
         steps = tuple(old if stay else new for old, new, stay in zip(before.steps, steps, stays, strict=True))
         if all(stays):
             return before
-    return _turned(X, cuts, steps)
+    shares = tuple(_shares(X[:, place], of) for place, of in zip(_PLACES, cuts, strict=True))
+    return _turned(X, cuts, shares, steps)
 
 
 def _recency_stays(old: np.ndarray, new: np.ndarray) -> bool:
     return len(old) == len(new) and bool((np.abs(new - old) <= RECENCY_SLACK * old).all())
 
 
-def _shares_stay(old: np.ndarray, new: np.ndarray, values: np.ndarray) -> bool:
-    """Tell whether few clients lie between the cuts of before and those of today."""
-    if len(old) != len(new):
-        return False
-    then, now = ((values[:, None] <= cuts).mean(axis=0) for cuts in (old, new))
-    return bool((np.abs(now - then) <= SHARE_SLACK).all())
+def _shares_stay(before: Scores, i: int, values: np.ndarray) -> bool:
+    """Tell whether the share of clients up to each cut is near what it was."""
+    return bool((np.abs(_shares(values, before.cuts[i]) - before.shares[i]) <= SHARE_SLACK).all())
 
 
-def _steps(X: np.ndarray) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+def _shares(values: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    return np.array([(values <= cut).mean() for cut in cuts])
+
+
+def _steps(X: np.ndarray, pair: Pair) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
     """Return the cuts and the scores of the steps of each scored input."""
     days, money, visits = (X[:, place] for place in _PLACES)
     span = days.max() + 1
     cuts = (
         np.unique(np.round(span * np.array(RECENCY_SHARES))),
         _quantiles(money, MONETARY_QUANTILES),
-        _quantiles(visits, ACTIVITY_QUANTILES),
+        _apart(_quantiles(visits, pair), visits),
     )
     # Evenly apart, however many clients are at each: which persona is nearest to one is then no matter of the sample.
     recency, *others = ((np.arange(len(of) + 1) + 0.5) / (len(of) + 1) for of in cuts)
     return cuts, (1 - recency, *others)
 
 
-def _turned(X: np.ndarray, cuts: tuple[np.ndarray, ...], steps: tuple[np.ndarray, ...]) -> Scores:
-    flat = Scores(cuts, steps, np.zeros(len(SCORED)), np.eye(len(SCORED)), np.zeros(len(SCORED)))
+def _apart(cuts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Cut once more, above the next count, where quantiles fall on one: two thirds with one visit are no other case
+    than nearly two thirds."""
+    if len(cuts) > 1 or not len(cuts) or cuts[0] + 1 >= counts.max():
+        return cuts
+    return np.append(cuts, cuts[0] + 1)
+
+
+def _turned(
+    X: np.ndarray, cuts: tuple[np.ndarray, ...], shares: tuple[np.ndarray, ...], steps: tuple[np.ndarray, ...]
+) -> Scores:
+    flat = Scores(cuts, shares, steps, np.zeros(len(SCORED)), np.eye(len(SCORED)), np.zeros(len(SCORED)))
     scores = flat.project(X)
     mean = scores.mean(axis=0)
-    return Scores(cuts, steps, mean, *principal(scores - mean))
+    return Scores(cuts, shares, steps, mean, *principal(scores - mean))
 
 
 def _quantiles(values: np.ndarray, shares: tuple[float, ...]) -> np.ndarray:
