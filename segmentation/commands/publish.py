@@ -23,7 +23,8 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise BadInputError(f"{METRICS} of the model is damaged; `segmentation fit` writes it.") from error
     as_of = date.fromisoformat(metrics["parameters"]["as_of"])
-    if moved := since_last(store, as_of, args.segments, metrics.get("model", {}).get("id")):
+    model = metrics.get("model", {}).get("id")
+    if served_before and (moved := since_last(store, as_of, args.segments, model)):
         metrics["movement"] = moved
     contents = contents_of(args.segments, files, metrics)
     print(closing.SERVED.format(id=publish_over(served_before, contents, store, datetime.now(UTC))))

@@ -64,14 +64,14 @@ def group(
 ) -> Groups:
     """Group clients of raw inputs: by their measures where these form groups that hold, by scores elsewhere.
 
-    Or `by_scores` in any case. There are as many, and visits are parted at the same quantiles, as in those that they
-    are to be `like`; else as the silhouettes say, and as is steady.
+    Or `by_scores` in any case. The choices are those of groups that they are to be `like`: the kind of space, how many,
+    and where visits are parted; else as these clients, their silhouettes and a steady pair of quantiles say.
     Raises QualityGateError when the clients are too much alike for seven groups of some size.
     """
-    with reporter.step("Looking for groups that hold"):
-        hold = agreement(X, rng)
     pair = like.pair if like else steady_pair(X)
-    space: Space | Scores = fit_space(X) if hold >= HOLD and not by_scores else fit_scores(X, pair)
+    hold = _hold(X, rng, reporter, like)
+    by_scores = isinstance(like.space, Scores) if like else by_scores or hold < HOLD
+    space: Space | Scores = fit_scores(X, pair) if by_scores else fit_space(X)
     points, given = space.project(X), None
     seven = _anchored(space, X, _archetypes(space)) if isinstance(space, Scores) else _seven(points, ranks(X))
     curve = []
@@ -102,10 +102,12 @@ def regroup(
     Centres begin at those of before and are drawn towards them. Where groups of measures that held do so no more by
     far, or those that did not do so well, they are found anew.
     """
-    with reporter.step("Looking for groups that hold"):
-        hold = agreement(X, rng)
+    hold = _hold(X, rng, reporter, like)
     of_scores = isinstance(before.space, Scores)
-    if hold >= HOLD + SLACK if of_scores else hold < HOLD - SLACK:
+    goes_over = hold >= HOLD + SLACK if of_scores else hold < HOLD - SLACK
+    if like:
+        goes_over = type(like.space) is not type(before.space)
+    if goes_over:
         return group(X, rng, reporter, like=like)
     pair = like.pair if like else steady_pair(X)
     if isinstance(before.space, Scores):
@@ -122,6 +124,14 @@ def regroup(
             curve = silhouettes(points, centres, rng)
     naming = _named(X, points, centres, before.persona_of_cluster)
     return Groups(space, points, centres, naming, hold, curve, pair)
+
+
+def _hold(X: np.ndarray, rng: np.random.Generator, reporter: Reporter, like: Groups | None) -> float:
+    """Return how groups of measures agree, which is no matter where the choice of the space is made."""
+    if like:
+        return like.hold
+    with reporter.step("Looking for groups that hold"):
+        return agreement(X, rng)
 
 
 def _named(X: np.ndarray, points: np.ndarray, centres: np.ndarray, given: np.ndarray | None) -> Naming:
