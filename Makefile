@@ -96,7 +96,7 @@ clean: ## Remove what the other commands made
 # The sample's snapshots, a month apart, are made once, and again when the sample changes.
 $(STORE)/snapshots/CURRENT: $(wildcard data/*.csv.gz) | $(RUN_STAMP)
 	@for day in $(SAMPLE_AS_OF); do \
-	  $(BIN)/python -m segmentation run --events data --as-of $$day --store $(STORE) >/dev/null || exit; done
+	  $(BIN)/python -m segmentation run --events data --simulated --as-of $$day --store $(STORE) >/dev/null || exit; done
 	@touch $@
 
 $(BIN)/python:

@@ -12,6 +12,7 @@ _VERDICTS = {
     "fair": N_("These personas hold fairly: other samples of the same clients give some of them another one."),
     "weak": N_("These personas hold weakly: other samples of the same clients give several of them another one."),
 }
+SIMULATED = N_("These customers are simulated: none of them exists.")
 SPENDS_MOST = "lion"
 """The persona whose name stands for it."""
 _ALL_FIT = N_("All seven names fit the clients who have them.")

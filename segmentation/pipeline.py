@@ -51,6 +51,8 @@ class Run:
     model: str | None = None
     refit: bool = False
     accept_relabelling: bool = False
+    simulated: bool = False
+    """Whether the events are of a shop that never was, so that pages and report say so."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def run(run: Run, reporter: Reporter, now: datetime) -> Outcome:
         metrics = recorded(fitted.metrics, clients, run.seed, files, kept)
         if months := covered(events, run.as_of, MOST_MONTHS):
             metrics["backtest"] = backtest(events, months, scratch, run.timezone, model=fitted.model, reporter=reporter)
+        if run.simulated:
+            metrics["simulated"] = True
         with reporter.step("Publishing"):
             if moved := since_last(store, run.as_of, segments, metrics["model"]["id"]):
                 metrics["movement"] = moved

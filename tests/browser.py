@@ -23,7 +23,7 @@ from segmentation.tools.progress import SILENT
 AS_OF = date(2020, 4, 30)
 MONTH_BEFORE = date(2020, 3, 31)
 BEFORE = date(2020, 2, 29)
-CLIENT = 512024371
+CLIENT = 512000896
 PAGES = {
     "home": "/",
     "client": f"/client?user_id={CLIENT}",
@@ -105,7 +105,7 @@ class Visit:
 def publish_sample(store: Path) -> None:
     """Publish the sample as it was a month before, then as it is, by the same rules."""
     for as_of in (MONTH_BEFORE, AS_OF):
-        run(Run(bundled(), as_of, open_store(str(store))), SILENT, _night(as_of))
+        run(Run(bundled(), as_of, open_store(str(store)), simulated=True), SILENT, _night(as_of))
 
 
 def publish_twice(events: list[Path], store: Path) -> None:

@@ -37,7 +37,15 @@ ASKED: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/readyz", {}),
 )
 ELSEWHERE = frozenset(
-    {"comparing", "damaged-snapshot", "early-cursor", "no-previous-snapshot", "other-rules", "store-unreachable", "too-many-exports"}
+    {
+        "comparing",
+        "damaged-snapshot",
+        "early-cursor",
+        "no-previous-snapshot",
+        "other-rules",
+        "store-unreachable",
+        "too-many-exports",
+    }
 )
 """Problems that tests of their own provoke, with stores that are made for them."""
 

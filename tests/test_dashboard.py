@@ -74,7 +74,7 @@ def test_a_client_is_told_with_reasons_and_what_would_change_it(shop: Shop) -> N
     told = shop.read(f"/client?user_id={FOX}").text
     for sentence in (
         f"Customer {FOX} Fox fox, as ever",
-        "Certainty: medium. Of 100 clients in the same case, 75 are much like the others of this persona.",
+        "Certainty: medium. Of 100 clients in the same case, 75 are surely of this persona.",
         "Why Last purchase 60 days ago, at least 22 and at most 90.",
         "What to do Target: few campaigns, premium ones.",
         "No likely step leads to a persona that spends more.",  # at the prices that this client pays
@@ -236,6 +236,21 @@ def test_old_figures_are_called_old_on_every_page(tmp_path: Path) -> None:
     for path in ("/", f"/client?user_id={FOX}", "/persona/fox"):
         assert "These figures are old: they end on 30 April 2020" in stale.read(path).text
         assert "Ces chiffres sont anciens" in stale.read(path, language="fr").text
+
+
+def test_a_simulated_shop_is_called_so_on_every_page_rather_than_old(tmp_path: Path) -> None:
+    publish_small(tmp_path, metrics={"simulated": True})
+    shop = Shop(tmp_path, max_age_days=45)
+    for path in ("/", f"/client?user_id={FOX}", "/persona/fox"):
+        told = shop.read(path).text
+        assert "These customers are simulated: none of them exists." in told
+        assert "These figures are old" not in told
+    assert "simulated" not in Shop(published(tmp_path / "real")).read("/").text
+
+
+def published(store: Path) -> Path:
+    publish_small(store)
+    return store
 
 
 def test_the_language_is_asked_for_then_preferred_then_english(shop: Shop) -> None:

@@ -177,6 +177,7 @@ def test_the_model_of_an_older_version_is_kept_as_well(small_shop: Path, tmp_pat
         json.loads((tmp_path / "snapshots" / one / "model" / "tree.json").read_text())["nodes"]
         for one in (served, outcome.snapshot_id)
     )
+    assert set(now.pop("held")) == {1.0}, "that version did not look"
     assert now == then
     assert metrics(tmp_path / "snapshots" / outcome.snapshot_id)["movement"]["relabelled"]["clients"] == 0
 

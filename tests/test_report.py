@@ -341,6 +341,11 @@ def test_days_without_any_events_before_the_first_are_said_and_are_no_quiet_days
     assert "has 0" not in calendar.says(young, EN)
 
 
+def test_a_simulated_shop_is_called_so(facts: Facts) -> None:
+    assert summary(with_metrics(facts, simulated=True), EN).startswith("These customers are simulated")
+    assert "simulated" not in summary(facts, EN)
+
+
 def test_one_is_singular_and_a_range_of_one_figure_is_none(facts: Facts) -> None:
     one = with_profile(facts, median_count_products_7m=1, quartiles_count_products_7m=[1, 1])
     for language, said in (("en", "item bought in 7 months"), ("fr", "article acheté en 7 mois")):

@@ -65,6 +65,9 @@ def _run_arguments(one: argparse.ArgumentParser) -> None:
         action="store_true",
         help="publish even if the new rules give many clients another persona",
     )
+    one.add_argument(
+        "--simulated", action="store_true", help="have pages and report say that these customers do not exist"
+    )
     one.add_argument("--keep", type=_some, metavar="N", help="then remove all but the newest N snapshots")
     one.add_argument(
         "--arrived",

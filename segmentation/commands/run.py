@@ -67,6 +67,7 @@ def _run(args: argparse.Namespace, report: Reporter) -> pipeline.Outcome:
         model=args.model,
         refit=args.refit,
         accept_relabelling=args.accept_relabelling,
+        simulated=args.simulated,
     )
     outcome = pipeline.run(story, report, datetime.now(UTC))
     say_account(outcome.ingested, report)

@@ -1,6 +1,7 @@
 """How good the model is, on clients that its tree has not seen."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -87,11 +88,11 @@ def _spread(points: np.ndarray, groups: np.ndarray) -> float:
 
 def stability(
     model: Model, X: np.ndarray, learn: Callable[[np.ndarray], Model], rng: np.random.Generator
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Tree]:
     """Learn from bootstrap samples anew and compare the personas that clients get with those of the model.
 
     Adjusted Rand index, 1 when nothing changes; by persona, the share of its clients that keep it. A sample that
-    cannot be split in seven agrees in nothing.
+    cannot be split in seven agrees in nothing. Also returns the model's tree, which knows the share of each leaf.
     """
     X = subset(X, BOOTSTRAP_CLIENTS, rng)
     answers = model.answers(X)
@@ -105,7 +106,11 @@ def stability(
         scores.append(float(adjusted_rand_score(answers, again)))
         kept.append(answers == again)
     stays = np.mean(kept, axis=0)
-    return {
+    leaf = model.tree.apply(X)
+    nodes = len(model.tree.held)
+    sizes, kept_in = np.bincount(leaf, minlength=nodes), np.bincount(leaf, stays, nodes)
+    tree = replace(model.tree, held=np.where(sizes > 0, kept_in / np.maximum(sizes, 1), 1.0))
+    found = {
         "bootstraps": BOOTSTRAPS,
         "bootstrap_ari": float(np.mean(scores)),
         "least": min(scores),
@@ -115,3 +120,4 @@ def stability(
             for i, name in enumerate(PERSONA_NAMES)
         },
     }
+    return found, tree

@@ -18,7 +18,7 @@ from segmentation.model.tree import LEAF, Tree
 CLUSTERS_FORMAT, TREE_FORMAT = 2, 1
 """Of the files that are written. Clusters of format 1, all of them of measures, are read as well."""
 SPACES: dict[str, type[Space] | type[Scores]] = {"measures": Space, "scores": Scores}
-NODES = ("feature", "threshold", "left", "right", "shares")
+NODES = ("feature", "threshold", "left", "right", "shares", "held")
 """What is told of each node of a tree."""
 
 
@@ -60,6 +60,7 @@ def dump(model: Model) -> dict[str, bytes]:
             "persona": model.tree.persona.tolist(),
             "confidence": model.tree.confidence.tolist(),
             "shares": model.tree.shares.tolist(),
+            "held": model.tree.held.tolist(),
         },
     }
     return {"clusters.json": _encode(clusters), "tree.json": _encode(tree)}
@@ -97,7 +98,7 @@ def load_tree(file: bytes) -> Tree:
     """
     try:
         tree = json.loads(file)
-        nodes = {name: np.array(values) for name, values in tree["nodes"].items()}
+        nodes = _nodes(tree)
         names = [feature["name"] for feature in tree["features"]]
         nodes["feature"] = np.array(
             [place if place == LEAF else INPUT_NAMES.index(names[place]) for place in nodes["feature"]]
@@ -107,6 +108,12 @@ def load_tree(file: bytes) -> Tree:
         raise BadInputError("The tree cannot be read: it is damaged, or asks about columns that are gone.") from error
 
 
+def _nodes(tree: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Return what is told of each node; older models do not say what other samples tell."""
+    nodes = {name: np.array(values) for name, values in tree["nodes"].items()}
+    return {"held": np.ones(len(nodes["feature"]))} | nodes
+
+
 def load(files: dict[str, bytes]) -> Model:
     """Return the model in files that `dump` made; raise BadInputError for any other."""
     try:
@@ -114,7 +121,7 @@ def load(files: dict[str, bytes]) -> Model:
         kind = SPACES[clusters.get("space", "measures")]
         if not 1 <= clusters["format"] <= CLUSTERS_FORMAT or tuple(clusters["inputs"]) != kind.names:
             raise BadInputError("The model was made for other client columns, or by another version.")
-        nodes = {name: np.array(values) for name, values in tree["nodes"].items()}
+        nodes = _nodes(tree)
         return Model(
             _read_space(kind, clusters),
             np.array(clusters["centres"]),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -187,9 +187,9 @@ def _learnt(X: np.ndarray, way: Way, rng: np.random.Generator, reporter: Reporte
         }
     with reporter.step("Learning from other samples"):
         again = partial(_again, way=way, like=groups, leaves=leaves, rng=rng)
-        found = stability(model, X, again, rng)
+        found, tree = stability(model, X, again, rng)
         metrics["stability"] = {**found, "verdict": verdict(found, told["by_persona"])}
-    return Fitted(model, metrics)
+    return Fitted(replace(model, tree=tree), metrics)
 
 
 def _still_good(

@@ -12,7 +12,7 @@ class Tree:
     """A binary tree as arrays by node: go left where the input is at most the threshold.
 
     `feature` is an index into INPUTS, -1 at a leaf; `shares` has the training clients' personas at each
-    node, shape (nodes, 7).
+    node, shape (nodes, 7); `held` the share of a leaf's clients to whom models of other samples give the same persona.
     """
 
     feature: np.ndarray
@@ -20,6 +20,7 @@ class Tree:
     left: np.ndarray
     right: np.ndarray
     shares: np.ndarray
+    held: np.ndarray
 
     @property
     def leaves(self) -> np.ndarray:
@@ -33,8 +34,8 @@ class Tree:
 
     @property
     def confidence(self) -> np.ndarray:
-        """Return the share of that persona among the node's training clients, four decimals."""
-        return self.shares.max(axis=1).round(4)
+        """Return the share of that persona among the node's clients, less what other samples would tell otherwise."""
+        return (self.shares.max(axis=1) * self.held).round(4)
 
     def apply(self, X: np.ndarray) -> np.ndarray:
         """Return the leaf of each client of raw inputs, shape (clients, inputs)."""

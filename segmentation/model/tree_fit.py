@@ -108,6 +108,7 @@ def _readable(classifier: DecisionTreeClassifier, cuts: Cuts | None) -> Tree:
         learnt.children_left.copy(),
         learnt.children_right.copy(),
         shares,
+        np.ones(len(feature)),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from contract.words import N_
 from languages import Language
-from languages.trust import said_trust
+from languages.trust import SIMULATED, said_trust
 from segmentation.features.calendar import windows
 from segmentation.report.facts import Facts, closed_weekdays, events_by_day, suspected_gaps
 from segmentation.report.pictures.labels import persona_label
@@ -43,7 +43,10 @@ def summary(facts: Facts, say: Language) -> str:
         revenue=say.number(sum(persona["revenue"] for persona in facts.personas)),
     )
     trust = said_trust(facts.metrics, facts.personas, say)
-    return " ".join((bought, *_late(facts, say), *_typical(facts, say), *_leading(facts.personas, say), *trust))
+    simulated = [say.gettext(SIMULATED)] if facts.metrics.get("simulated") else []
+    return " ".join(
+        (*simulated, bought, *_late(facts, say), *_typical(facts, say), *_leading(facts.personas, say), *trust)
+    )
 
 
 def _typical(facts: Facts, say: Language) -> list[str]:

@@ -70,7 +70,7 @@ class ClientViews:
         response.headers["Content-Disposition"] = f'attachment; filename="{saved_as}"'
         return response
 
-    @documented(Segments, problems=(413, 415, 422, 503), body="user_ids", example={"user_ids": [512024371, 7]})
+    @documented(Segments, problems=(413, 415, 422, 503), body="user_ids", example={"user_ids": [512000896, 7]})
     def segments(self) -> Response:
         """Tell who each of many clients is, in the order in which they are asked for."""
         snapshot = self._answering.snapshot()
