@@ -198,6 +198,15 @@ def test_what_is_not_true_is_replaced_by_what_the_figures_say() -> None:
     assert told["advice"]["en"] == "Keep: thanks, and early access."
 
 
+def test_something_is_always_said() -> None:
+    group = Group(spent=80.0, visits=3.0, lately=0.4, silent=0.3, returning=0.4)
+    for persona in PERSONAS:
+        (held,) = checked([group], replace(EVERY, visits=2.0))
+        told = described(persona, held, group, EVERY)
+        assert told["traits"]["en"]
+    assert described(PERSONAS[5], held, group, EVERY)["traits"]["en"] == "spend as much as most"
+
+
 def test_of_two_that_spend_alike_none_spends_the_most() -> None:
     held = checked([GROUP, GROUP, replace(GROUP, spent=50.0)], EVERY)
     assert [of["spends_most"] for of in held] == [False, False, False]

@@ -96,6 +96,7 @@ CLAIMS: dict[str, Claim] = {
 _OF_ANYBODY = ("spends_more", "spends_less", "active", "silent", "returning")
 
 _NOBODY = N_("no client is one at present")
+_AS_MOST = N_("spend as much as most")
 _ADVICE = {
     (True, True): N_("Keep: thanks, and early access."),
     (True, False): N_("Develop: what goes with what they bought."),
@@ -108,7 +109,7 @@ _ADVICE = {
 def groups(clients: pa.Table | StoredTable, codes: np.ndarray, count: int) -> tuple[list[Group | None], Group]:
     """Return the figures of each group of clients, None for an empty one, and those of everyone.
 
-    `codes` has each client's group, from 0 up. Only one column is in memory at a time.
+    `codes` has each client's group, from 0 up. Six columns are in memory at once.
     """
     spent, days, visits = (
         clients[name].to_numpy()
@@ -147,6 +148,7 @@ def described(persona: Persona, held: Mapping[str, bool], own: Group | None, eve
         return {"claims": [], "true_to_type": True, "unlike": None, **told}
     said = [name for name in persona.claims if held[name]]
     said += [name for name in _OF_ANYBODY if held[name] and name not in said][: max(_SAID - len(said), 0)]
+    texts = [CLAIMS[name].says for name in said] or [_AS_MOST]
     denied = [name for name in persona.claims if not held[name]]
     fits = all(held[name] for name in persona.advice_for)
     general = _ADVICE[held["active"], held["spends_more"]]
@@ -157,7 +159,7 @@ def described(persona: Persona, held: Mapping[str, bool], own: Group | None, eve
 
     return {
         "claims": [{"claim": name, "holds": held[name]} for name in persona.claims],
-        "traits": _worded(lambda say: ", ".join(say.gettext(CLAIMS[name].says) for name in said)),
+        "traits": _worded(lambda say: ", ".join(say.gettext(text) for text in texts)),
         "advice": persona.advice if fits else _worded(lambda say: say.gettext(general)),
         "true_to_type": not denied,
         "unlike": _worded(lambda say: " ".join(denial(name, say) for name in denied)) if denied else None,
