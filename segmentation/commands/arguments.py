@@ -134,7 +134,12 @@ def _personas_arguments(one: argparse.ArgumentParser) -> None:
 def _export_arguments(one: argparse.ArgumentParser) -> None:
     _store(one)
     one.add_argument("--persona", required=True, choices=PERSONA_NAMES, help="whom to export")
-    one.add_argument("--format", choices=("csv", "ndjson", "parquet"), default="csv", help="(default: %(default)s)")
+    one.add_argument(
+        "--format",
+        choices=("csv", "ndjson", "parquet"),
+        default="csv",
+        help="(default: %(default)s, in which an apostrophe stands before what a spreadsheet takes for a formula)",
+    )
     one.add_argument("--out", metavar="FILE", help="where to, a file or an s3:// URL (default: standard output)")
 
 

@@ -10,10 +10,15 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 CHUNK_CLIENTS = 65_536
+_FORMULA = r"^\s*[=+\-@|%\x{FF1D}\x{FF0B}\x{FF0D}\x{FF20}]|^[\t\r\n]"
+"""The beginnings of formulas, also in full width; a space before them does not stop every spreadsheet."""
 
 
 def write(clients: Path, persona: str, form: str, out: IO[bytes]) -> int:
-    """Write the clients of `persona` as csv, ndjson or parquet, in constant memory; return how many they are."""
+    """Write the clients of `persona` as csv, ndjson or parquet, in constant memory; return how many they are.
+
+    In csv, texts that a spreadsheet would take for formulas are defused.
+    """
     written = 0
     with pq.ParquetFile(clients) as file:
         schema = file.schema_arrow
@@ -26,10 +31,24 @@ def write(clients: Path, persona: str, form: str, out: IO[bytes]) -> int:
         opened = pa.csv.CSVWriter(out, schema) if form == "csv" else pq.ParquetWriter(out, schema, compression="zstd")
         with opened as writer:
             for batch in file.iter_batches(CHUNK_CLIENTS):
-                members = _members(batch, persona)
-                writer.write_table(pa.table(members))
+                members = pa.table(_members(batch, persona))
+                writer.write_table(_defused(members) if form == "csv" else members)
                 written += members.num_rows
     return written
+
+
+def _defused(members: pa.Table) -> pa.Table:
+    """Put an apostrophe before texts that a spreadsheet would take for a formula: brands come from outside.
+
+    NDJSON and Parquet have them as they are. Source: OWASP, CSV Injection.
+    """
+    for i, field in enumerate(members.schema):
+        if pa.types.is_string(field.type):
+            texts = members[field.name]
+            armed = pc.match_substring_regex(texts, _FORMULA)
+            harmless = pc.if_else(armed, pc.binary_join_element_wise("'", texts, ""), texts)
+            members = members.set_column(i, field, harmless)
+    return members
 
 
 def _members(batch: pa.RecordBatch, persona: str) -> pa.RecordBatch:

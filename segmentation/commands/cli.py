@@ -14,6 +14,7 @@ from importlib import import_module
 from contract.errors import MenagerieError
 from segmentation.commands.arguments import parser
 from segmentation.tools.engine import reason
+from segmentation.tools.terminal import printable
 
 DEBUG_VARIABLE = "MENAGERIE_DEBUG"
 STOPPED = 128  # and the number of the signal, as shells say it
@@ -66,5 +67,5 @@ def _told(error: BaseException) -> tuple[str, int]:
 
 
 def _fail(sentence: str, exit_code: int) -> int:
-    print(f"segmentation: {' '.join(sentence.split())}", file=sys.stderr)
+    print(f"segmentation: {printable(' '.join(sentence.split()))}", file=sys.stderr)
     return exit_code

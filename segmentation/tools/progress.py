@@ -18,6 +18,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from segmentation.tools.terminal import printable
+
 
 class Step(Protocol):
     """A step under way."""
@@ -69,7 +71,7 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Print the line at once."""
-        print(line, file=self._stream, flush=True)
+        print(printable(line), file=self._stream, flush=True)
 
 
 class _CountColumn(MofNCompleteColumn):
@@ -90,13 +92,13 @@ class Bars:
         """Draw the step's bar, and leave it finished."""
         columns = (SpinnerColumn(finished_text="✔"), TextColumn("{task.description}"), BarColumn(30))
         with Progress(*columns, _CountColumn(), TimeElapsedColumn(), console=self._console) as progress:
-            task = progress.add_task(name, total=total)
+            task = progress.add_task(printable(name), total=total)
             yield _BarStep(progress, task)
             progress.update(task, total=progress.tasks[0].completed or 1, completed=progress.tasks[0].completed or 1)
 
     def say(self, line: str) -> None:
         """Print the line above the bars."""
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(printable(line), highlight=False, markup=False)
 
 
 class _BarStep:
