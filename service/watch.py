@@ -24,7 +24,8 @@ class Watch:
         self._failures = 0
 
     def start(self) -> None:
-        """Begin, in a process that will not fork any more."""
+        """Begin, in a process that will not fork any more; before it answers, it knows what others have learnt."""
+        self._keys.follow()
         for work in (self.follow, self.tell_age, self._keys.follow):
             threading.Thread(target=self._repeat, args=(work,), daemon=True, name=work.__name__).start()
 

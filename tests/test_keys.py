@@ -1,17 +1,21 @@
 """API keys: who may ask for what, and how they are made, configured and changed."""
 
 import hashlib
+import http.client
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from known_keys import known_key
-from serving import ENVIRONMENT, WITHIN_S, running, start
+from serving import ENVIRONMENT, WITHIN_S, running, start, workers_of
 from snapshots import publish_small
 
 from service.app import create_app
@@ -182,6 +186,36 @@ def test_a_rotated_key_works_without_a_restart(tmp_path: Path) -> None:
         assert service.stop() == 0
     log = (tmp_path / "log").read_text()
     assert not [secret for secret in (SHOP, CRM, SHOP_LINE, CRM_LINE) if secret in log]
+
+
+@pytest.mark.parametrize("spoilt", ["damaged", "removed", "emptied", "a pipe"])
+def test_a_key_once_refused_stays_refused_when_the_file_is_spoilt(tmp_path: Path, spoilt: str) -> None:
+    """Workers that begin later fork from a process that has read the file when the old key was in it."""
+    publish_small(tmp_path)
+    file = tmp_path / "keys"
+    file.write_text(SHOP_LINE)
+    with running(tmp_path, tmp_path / "log", "--api-keys-file", str(file), "--workers", "2") as service:
+        file.write_text(CRM_LINE)
+        deadline = time.monotonic() + WITHIN_S
+        while time.monotonic() < deadline and any(  # until both workers know
+            service.get("/segment/7", **bearer(SHOP))[0] == 200 for _ in range(10)
+        ):
+            pass
+        file.unlink()
+        if spoilt == "a pipe":
+            os.mkfifo(file)
+        elif spoilt != "removed":
+            file.write_text({"damaged": "no keys at all", "emptied": ""}[spoilt])
+        for worker in workers_of(service):
+            os.kill(worker, signal.SIGKILL)
+        answers = [Counter[int](), Counter[int]()]
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            for key, seen in zip((SHOP, CRM), answers, strict=True):
+                with suppress(ConnectionError, http.client.HTTPException):
+                    seen[service.get("/segment/7", **bearer(key))[0]] += 1
+        assert set(answers[0]) == {401}
+        assert set(answers[1]) == {200}
 
 
 def told_at_start(*arguments: str, **environment: str) -> tuple[int, str]:

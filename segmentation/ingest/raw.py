@@ -30,6 +30,8 @@ def find(paths: Sequence[Path]) -> list[Path]:
     for path in found:
         if not path.name.endswith(SUFFIXES):
             raise BadInputError(f"{path.name} is no raw file: its name ends in none of {', '.join(SUFFIXES)}.")
+        if not path.is_file():
+            raise BadInputError(f"{path.name} is no regular file, and cannot be read as one.")
     return sorted(found, key=lambda path: (path.name, str(path)))
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from contract.errors import BadInputError
+from contract.files import read_regular
 from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOTS
 from segmentation.store import lineage
 from segmentation.tools.errors import OvertakenError, RemovedError
@@ -101,7 +102,7 @@ class LocalStore:
     def current(self) -> str | None:
         """Read `CURRENT`."""
         try:
-            return self._current.read_text(encoding="ascii").strip() or None
+            return read_regular(self._current).decode("ascii").strip() or None
         except FileNotFoundError:
             return None
 

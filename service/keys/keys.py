@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from contract.files import read_regular
 from service.common.log import JsonLog
 from service.common.problems import BadKeyError, MissingScopeError, NoKeyError
 from service.common.settings import BadSettingError, Settings
+from service.keys.handed_on import HandedOn
 
 SCOPES = ("lookup", "export", "metrics")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -40,6 +42,7 @@ class Keys:
         if settings.api_keys and settings.api_keys_file:
             raise BadSettingError("API keys come as --api-keys or in --api-keys-file, not both.")
         self._log = log
+        self._last_good = HandedOn()
         self._file = Path(settings.api_keys_file) if settings.api_keys_file else None
         self._seen = self._stamp()
         self._keys = self._read() if self._file else parsed_keys(settings.api_keys) if settings.api_keys else ()
@@ -72,13 +75,19 @@ class Keys:
         raise MissingScopeError(scope, matching[0].name)
 
     def follow(self) -> float:
-        """Read the file if it has changed; return the seconds until the next look at it."""
+        """Read the file if it has changed; return the seconds until the next look at it.
+
+        While it cannot be read the last good keys stay, those that any process of the service has read: what one has
+        refused, another that begins later must not let in.
+        """
         seen = self._stamp()
         if seen != self._seen:
             self._seen = seen
             try:
                 self._keys = self._read()
             except BadSettingError as error:  # better those before than nobody
+                if last_good := self._last_good.get():
+                    self._keys = parsed_keys(last_good)
                 self._log.event("error", "API keys not read, those before stay", reason=str(error))
             else:
                 self._log.event("info", "API keys read", names=sorted({key.name for key in self._keys}))
@@ -86,10 +95,12 @@ class Keys:
 
     def _read(self) -> tuple[Key, ...]:
         try:
-            text = self._file.read_text(encoding="utf-8", errors="replace") if self._file else ""
+            text = read_regular(self._file).decode("utf-8", "replace") if self._file else ""
         except OSError as error:
             raise BadSettingError(f"The file of API keys cannot be read: {error.strerror}.") from error
-        return parsed_keys(text)
+        keys = parsed_keys(text)
+        self._last_good.put(text)
+        return keys
 
     def _stamp(self) -> tuple[int, ...]:
         try:

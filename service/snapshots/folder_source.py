@@ -4,6 +4,7 @@ import errno
 from pathlib import Path
 from typing import Any
 
+from contract.files import read_regular
 from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOT_ID, SNAPSHOTS
 from service.snapshots.reader import read_manifest, read_snapshot
 from service.snapshots.snapshot import Snapshot
@@ -24,7 +25,8 @@ class FolderSource:
         """Read `CURRENT`; its version is when it was written."""
         file = self._snapshots / CURRENT
         try:
-            current = file.read_text(encoding="ascii", errors="replace").strip(), str(file.stat().st_mtime_ns)
+            text = read_regular(file).decode("ascii", "replace").strip()
+            current = text, str(file.stat().st_mtime_ns)
         except (FileNotFoundError, NotADirectoryError) as error:  # nothing is published yet, or a disk was unmounted
             if self._was_there and not self._snapshots.is_dir():
                 raise UnreachableError("ENOENT") from error

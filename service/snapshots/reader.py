@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from contract.files import open_regular, read_regular
 from contract.snapshot import (
     ANSWERS,
     FEATURES,
@@ -61,7 +62,7 @@ def read_snapshot(folder: Path, snapshot_id: str, whole: bool = True) -> Snapsho
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Return what the snapshot in `folder` says of itself, without its seal, or raise `RefusedError`."""
     try:
-        text = (folder / MANIFEST_NAME).read_bytes()
+        text = read_regular(folder / MANIFEST_NAME)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RefusedError(f"{MANIFEST_NAME} cannot be read") from error
     return parsed_manifest(text)
@@ -95,5 +96,5 @@ def _verify_files(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _hashed(file: Path) -> tuple[str, int]:
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest(), stream.tell()
