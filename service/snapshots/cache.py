@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,32 @@ from service.snapshots.reader import RefusedError, read_snapshot
 from service.snapshots.snapshot import Snapshot
 
 _ROOT = 0
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def _check(folder: Path, *, among_others: bool) -> None:
+    """Raise PermissionError for a folder that another user can have made, or can put something into.
+
+    `among_others`, as the system's temporary folder is, nobody may take away what is somebody else's. Links are not
+    followed, but ours and the system's: what they lead to would be tidied up.
+    """
+    link = folder.lstat()
+    if among_others and stat.S_ISLNK(link.st_mode) and link.st_uid in (os.getuid(), _ROOT):
+        folder = folder.resolve()
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise PermissionError(errno.EPERM, "it is a link that another user can have made") from error
+        raise
+    try:
+        found = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    if found.st_uid not in (os.getuid(), _ROOT):
+        raise PermissionError(errno.EPERM, "it belongs to another user")
+    if found.st_mode & _OTHERS_WRITE and not (among_others and found.st_mode & stat.S_ISVTX):
+        raise PermissionError(errno.EPERM, "other users may write into it")
 
 
 class Cache:
@@ -65,9 +92,10 @@ class Cache:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # temporary files may be tidied away
-        if self._folder.stat().st_uid not in (os.getuid(), _ROOT):
-            raise PermissionError(errno.EPERM, "it belongs to another user")
+        for folder in (self._folder.parent, self._folder):  # temporary files may be tidied away
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check(self._folder.parent, among_others=True)
+        _check(self._folder, among_others=False)
         with (self._folder / ".lock").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # let go when the file is closed, or its process killed
             yield
