@@ -252,7 +252,7 @@ def test_a_run_that_is_told_to_stop(tmp_path: Path, served: Path, sample_events:
     store = Path(shutil.copytree(served, tmp_path / "store"))
     before = published(store)
     events = BUNDLED if step == "Reading" else sample_events
-    run = ["run", "--events", str(events), "--as-of", AS_OF, "--store", str(store)]
+    run = ["run", "--events", str(events), "--as-of", AS_OF, "--store", str(store), "--accept-relabelling"]
     with subprocess.Popen([sys.executable, "-m", "segmentation", *run], stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         for line in running.stderr:
