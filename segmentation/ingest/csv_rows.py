@@ -5,7 +5,9 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,14 @@ from segmentation.ingest import events, reasons
 BLOCK_BYTES = 8 << 20
 """Text read at once: some 60,000 rows. Larger blocks leave the processor's cache, smaller ones cost calls."""
 HEADER_BYTES = 1 << 16
+_PIECE = 1 << 20
+"""Bytes in which blank lines are looked for at once: each takes some 60 bytes meanwhile."""
+LONGEST_LINE = 4 << 20
+"""Bytes; an event takes some 150."""
+MOST_TIMES, SMALL = 200, 64 << 20
+"""By how much a file may unpack beyond so many bytes: event files do so about five times."""
+MOST_MISSHAPEN = 100_000
+"""After so many rows that are none, if they are most of those so far, the rest of the file is not looked at."""
 
 TEXT = pa.schema([("line", pa.int64()), *((name, pa.string()) for name in events.COLUMNS)])
 """A raw row as text, and its line in the file; the header is line 1."""
@@ -41,19 +51,27 @@ RejectRow = Callable[[Reject], None]
 def read_csv(path: Path, reject: RejectRow) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a CSV file, plain or gzipped, as `TEXT`; rows of another shape go to `reject`."""
     with pa.input_stream(path, compression="gzip" if path.suffix == ".gz" else None) as stream:
-        text = _Readable(stream)
-        first = text.read_line().decode().removeprefix("\ufeff")
-        header = next(csv.reader([first]), []) if first.isprintable() else []
-        if sorted(header) != sorted(events.COLUMNS):
-            raise BadInputError(
-                f"{path.name} has not the columns of an event file: its header should be {','.join(events.COLUMNS)}."
-            )
-        yield from _rows(text, header, 2, reject)
+        text = _Readable(stream, path.name, max(SMALL, MOST_TIMES * path.stat().st_size))
+        try:
+            yield from _rows_of(path, text, reject)
+        finally:
+            text.stop()
+
+
+def _rows_of(path: Path, text: "_Readable", reject: RejectRow) -> Iterator[pa.RecordBatch]:
+    first = text.read_line().decode().removeprefix("\ufeff")
+    header = next(csv.reader([first]), []) if first.isprintable() else []
+    if sorted(header) != sorted(events.COLUMNS):
+        raise BadInputError(
+            f"{path.name} has not the columns of an event file: its header should be {','.join(events.COLUMNS)}."
+        )
+    yield from _rows(text, header, 2, reject)
 
 
 def _rows(
     text: "_Readable", header: list[str], first_line: int, reject: RejectRow, quoted: bool = True
 ) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a text whose first row stands on `first_line`, blank lines not counted."""
     misshapen: list[pa.csv.InvalidRow] = []
     line = first_line - 1  # of the row before the next one, where rows are numbered from 1
     row = 1
@@ -62,25 +80,41 @@ def _rows(
         lines = numbers + line
         for odd in inside:
             at, extra = odd.number + line, odd.text.count("\n")
-            yield from _misshapen(odd.text, at, header, reject, text)
+            yield from _misshapen(odd.text, text.line_of(at), header, reject, text)
             lines[numbers > odd.number] += extra
             line += extra
-        yield from _readable(batch, pa.array(lines), text, reject)
+        yield from _readable(batch, pa.array(text.lines_of(lines)), text, reject)
         row, misshapen[: len(inside)] = row_after, []
     for odd in misshapen:
-        yield from _misshapen(odd.text, odd.number + line, header, reject, text)
+        yield from _misshapen(odd.text, text.line_of(odd.number + line), header, reject, text)
         line += odd.text.count("\n")
 
 
 def _parse(
     text: "_Readable", header: list[str], misshapen: list[pa.csv.InvalidRow], quoted: bool
 ) -> Iterator[pa.RecordBatch]:
+    found = 0
+
     def keep(row: pa.csv.InvalidRow) -> str:
+        nonlocal found
+        found += 1
         misshapen.append(row)
-        return "skip"
+        return "error" if found >= MOST_MISSHAPEN and 2 * found > row.number else "skip"
 
     if not text.peek():
-        return iter(())
+        return
+    try:
+        yield from _opened(text, header, keep, quoted)
+    except pa.ArrowInvalid as error:
+        if found >= MOST_MISSHAPEN:
+            told = f"{text.name} is no event file: of its first {misshapen[-1].number:,} rows"
+            raise BadInputError(f"{told} {found:,} have another number of fields than its header.") from error
+        raise
+
+
+def _opened(
+    text: "_Readable", header: list[str], keep: Callable[[pa.csv.InvalidRow], str], quoted: bool
+) -> Iterator[pa.RecordBatch]:
     return pa.csv.open_csv(
         pa.PythonFile(text, "r"),
         read_options=pa.csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False, column_names=header),
@@ -111,8 +145,8 @@ def _misshapen(
 ) -> Iterator[pa.RecordBatch]:
     """Reject a row with too few or too many fields; one that swallowed others by a stray quote is read again."""
     if "\n" in row:
-        again = _Readable(io.BytesIO(row.encode()))
-        again.damaged = text.damaged
+        again = _Readable(io.BytesIO(row.encode()), text.name)
+        again.damaged, again.first_line = text.damaged, line
         yield from _rows(again, header, line, reject, quoted=False)
     else:
         reject(Reject(line, reasons.WRONG_FIELDS, _shown(row.rstrip("\r"))))
@@ -146,18 +180,53 @@ codecs.register_error("menagerie-mark", _mark)
 
 
 class _Readable(io.RawIOBase):
-    """A stream of bytes as UTF-8 that always decodes: bytes that are none are marked with `UNREADABLE`."""
+    """A stream of bytes as UTF-8 that always decodes: bytes that are none are marked with `UNREADABLE`.
 
-    def __init__(self, stream: io.RawIOBase | io.BytesIO) -> None:
-        self._stream = stream
+    Blank lines are left out as they stream by, however many. Raises BadInputError where no event file would go on: for
+    a line without end, and for more than `most` bytes.
+    """
+
+    def __init__(self, stream: io.RawIOBase | io.BytesIO, name: str, most: float = inf) -> None:
+        self.name = name
+        self.damaged = False
+        self.first_line = 1
+        self._stream, self._most = stream, most
         self._decoder = codecs.getincrementaldecoder("utf-8")("menagerie-mark")
         self._ahead = b""
-        self.damaged = False
+        self._held = b""
+        """A carriage return at the end of a block, which may begin a blank line."""
+        self._bytes = self._since_line = self._lines = self._quotes = 0
+        self._ends_line = True
+        self._reading, self._stopped = Lock(), False
+        self._blank: list[np.ndarray] = []
+        """Where blank lines were left out: how many lines were let through before, and how many were left out."""
+
+    def lines_of(self, lines: np.ndarray) -> np.ndarray:
+        """Return on which lines of the file those stand that are let through, by their numbers without blank ones."""
+        if not self._blank:
+            return lines
+        self._blank = [np.concatenate(self._blank, axis=1)]
+        after, count = self._blank[0]
+        left_out = np.concatenate([[0], np.cumsum(count)])
+        return np.asarray(lines + left_out[np.searchsorted(after, lines - self.first_line, side="right")])
+
+    def line_of(self, line: int) -> int:
+        """Return on which line of the file one stands that is let through."""
+        return int(self.lines_of(np.array([line]))[0])
 
     def readable(self) -> bool:
         return True
 
+    def stop(self) -> None:
+        """Give no more, and wait for a thread that is reading: none may be left when the interpreter ends."""
+        with self._reading:
+            self._stopped = True
+
     def read(self, size: int = -1) -> bytes:
+        with self._reading:
+            return b"" if self._stopped else self._read(size)
+
+    def _read(self, size: int) -> bytes:
         # Never more than was asked for, which marked bytes could make it: the caller's buffer has that size.
         size = size if size > 0 else BLOCK_BYTES
         text = self._ahead or self._next(size)
@@ -175,10 +244,54 @@ class _Readable(io.RawIOBase):
         return line.rstrip(b"\r")
 
     def _next(self, size: int) -> bytes:
-        while block := self._stream.read(size):
-            if text := self._decode(bytes(block)):
+        while block := bytes(self._stream.read(size)):
+            self._check(block)
+            text = self._decode(block)
+            pieces = (text[begin : begin + _PIECE] for begin in range(0, len(text), _PIECE))
+            if text := b"".join(map(self._without_blank, pieces)):
                 return text
-        return self._decode(b"", final=True)
+        held, self._held = self._held, b""
+        return held + self._decode(b"", final=True)
+
+    def _check(self, block: bytes) -> None:
+        self._bytes += len(block)
+        end = block.rfind(b"\n")
+        self._since_line = self._since_line + len(block) if end < 0 else len(block) - end - 1
+        if self._since_line > LONGEST_LINE:
+            raise BadInputError(f"{self.name} has a line of more than {LONGEST_LINE >> 20} MB, and is no event file.")
+        if self._bytes > self._most:
+            told = f"{self.name} unpacks to more than {MOST_TIMES} times its size, which no event file does"
+            raise BadInputError(f"{told}; unpack it, if it is one all the same.")
+
+    def _without_blank(self, text: bytes) -> bytes:
+        """Leave out lines that hold nothing but their end, unless they stand within quotes."""
+        text = self._held + text
+        self._held = b"\r" * (len(text) - len(text.rstrip(b"\r")))
+        text = text.removesuffix(self._held)
+        starts_blank = self._ends_line and text[:1] in {b"\n", b"\r"}
+        if not starts_blank and b"\n\n" not in text and b"\n\r" not in text:
+            self._pass(text)
+            return text
+        found = np.frombuffer(text, np.uint8)
+        ends = np.flatnonzero(found == ord("\n"))
+        begins = np.concatenate([[0], ends[:-1] + 1])[: len(ends)]
+        returns = np.concatenate([[0], np.cumsum(found == ord("\r"))])
+        quotes = np.concatenate([[0], np.cumsum(found == ord('"'))])
+        blank = (returns[ends] - returns[begins] == ends - begins) & ((self._quotes + quotes[ends]) % 2 == 0)
+        blank[:1] &= self._ends_line
+        self._blank.append(np.stack(np.unique(self._lines + np.cumsum(~blank)[blank], return_counts=True)))
+        dropped = np.zeros(len(found) + 1, np.int64)
+        np.add.at(dropped, begins[blank], 1)
+        np.add.at(dropped, ends[blank] + 1, -1)
+        kept = found[np.cumsum(dropped[:-1]) == 0].tobytes()
+        self._pass(kept)
+        return kept
+
+    def _pass(self, text: bytes) -> None:
+        if text:
+            self._lines += text.count(b"\n")
+            self._quotes += text.count(b'"')
+            self._ends_line = text.endswith(b"\n")
 
     def _decode(self, block: bytes, final: bool = False) -> bytes:
         if block.isascii() and self._decoder.getstate()[0] == b"":

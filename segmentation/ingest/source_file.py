@@ -20,13 +20,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from contract.errors import MenagerieError
+from contract.errors import BadInputError, MenagerieError
 from segmentation.ingest import clean, events, plain, raw
 from segmentation.ingest.csv_rows import Reject
 from segmentation.ingest.month_files import Months
 from segmentation.tools import engine
 from segmentation.tools.files import write_json
 from segmentation.tools.progress import Step
+
+MOST_ROWS = 250_000
+"""Rows that are typed at once."""
+MOST_REJECTED = 100_000
+"""After so many, if they are most of the rows so far, the rest of a file is not looked at."""
+_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def read_source(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, 
 def _read(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder: Path, step: Step) -> Source:
     rows_read = 0
     with _Rejects(path.name, folder / "rejects.csv").open() as rejects, Months(folder, sha256).open() as months:
-        for batch in raw.read(path, rejects.add):
+        for batch in _sliced(raw.read(path, rejects.add)):
             table = plain.typed(batch)
             if table is None:
                 table = clean.clean(connection, batch)
@@ -96,12 +102,20 @@ def _read(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder
                 table = table.filter(pc.invert(faulty)).select(events.COLUMNS).cast(events.SCHEMA)
             months.write(table)
             rows_read += batch.num_rows
+            rejects.check(rows_read)
             step.advance(batch.num_rows)
     rows_read += rejects.before_cleaning
     source = Source(path.name, sha256, rows_read, dict(sorted(rejects.reasons.items())))
     if months.rows != source.rows_typed:
         raise MenagerieError(f"{path.name}: {source.rows_typed} rows are events, but {months.rows} were kept.")
     return source
+
+
+def _sliced(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Part what has far more rows than a block of events has: short rows would take all the more room typed."""
+    for batch in batches:
+        for begin in range(0, batch.num_rows, MOST_ROWS):
+            yield batch.slice(begin, MOST_ROWS)
 
 
 class _Rejects:
@@ -127,9 +141,20 @@ class _Rejects:
 
     def add_rows(self, batch: pa.RecordBatch, faulty: pa.Table) -> None:
         lines = faulty["line"].to_numpy()
-        rows = batch.take(pa.array(np.searchsorted(batch["line"].to_numpy(), lines)))
-        for row, reason in zip(rows.to_pylist(), faulty["reason"].to_pylist(), strict=True):
-            self._write(Reject(row["line"], reason, ",".join(row[name] for name in events.COLUMNS)))
+        places = pa.array(np.searchsorted(batch["line"].to_numpy(), lines))
+        for begin in range(0, len(lines), _AT_ONCE):  # as objects they take twenty times the room
+            rows = batch.take(places.slice(begin, _AT_ONCE)).to_pylist()
+            reasons = faulty["reason"].slice(begin, _AT_ONCE).to_pylist()
+            for row, reason in zip(rows, reasons, strict=True):
+                self._write(Reject(row["line"], reason, ",".join(row[name] for name in events.COLUMNS)))
+
+    def check(self, rows_read: int) -> None:
+        """Look at no more of a file most of whose rows, of very many, are no events."""
+        rejected = sum(self.reasons.values())
+        if rejected >= MOST_REJECTED and 2 * rejected > rows_read + self.before_cleaning:
+            usual = max(self.reasons, key=self.reasons.__getitem__)
+            told = f"{self.name} is no event file: of its first {rows_read + self.before_cleaning:,} rows"
+            raise BadInputError(f"{told} {rejected:,} were rejected, mostly because {usual}.")
 
     def _write(self, reject: Reject) -> None:
         self.reasons[reject.reason] += 1
