@@ -21,7 +21,7 @@ from segmentation.report.pictures.template import figure
 _LEAF = N_("{persona}  <b>{share}</b> of clients, {confidence} sure")
 _SAYS = N_(
     "{leaves} rules find a client’s persona by at most {depth} questions, the first about “{feature}” "
-    "(up to {cut}, or more); the least sure rule says {label}, and is right for {confidence} of its "
+    "(up to {cut}, or more); the least sure rule says {label}, and is sure for {confidence} of its "
     "clients."
 )
 _LETTERS = 12
