@@ -104,7 +104,8 @@ def _parse(
     if not text.peek():
         return
     try:
-        yield from _opened(text, header, keep, quoted)
+        with _opened(text, header, keep, quoted) as reader:
+            yield from reader
     except pa.ArrowInvalid as error:
         if found >= MOST_MISSHAPEN:
             told = f"{text.name} is no event file: of its first {misshapen[-1].number:,} rows"
@@ -114,7 +115,7 @@ def _parse(
 
 def _opened(
     text: "_Readable", header: list[str], keep: Callable[[pa.csv.InvalidRow], str], quoted: bool
-) -> Iterator[pa.RecordBatch]:
+) -> pa.csv.CSVStreamingReader:
     return pa.csv.open_csv(
         pa.PythonFile(text, "r"),
         read_options=pa.csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False, column_names=header),
@@ -247,6 +248,9 @@ class _Readable(io.RawIOBase):
         while block := bytes(self._stream.read(size)):
             self._check(block)
             text = self._decode(block)
+            if not self._held and self._has_no_blank(text):
+                self._pass(text)
+                return text
             pieces = (text[begin : begin + _PIECE] for begin in range(0, len(text), _PIECE))
             if text := b"".join(map(self._without_blank, pieces)):
                 return text
@@ -268,8 +272,7 @@ class _Readable(io.RawIOBase):
         text = self._held + text
         self._held = b"\r" * (len(text) - len(text.rstrip(b"\r")))
         text = text.removesuffix(self._held)
-        starts_blank = self._ends_line and text[:1] in {b"\n", b"\r"}
-        if not starts_blank and b"\n\n" not in text and b"\n\r" not in text:
+        if self._has_no_blank(text):
             self._pass(text)
             return text
         found = np.frombuffer(text, np.uint8)
@@ -287,10 +290,16 @@ class _Readable(io.RawIOBase):
         self._pass(kept)
         return kept
 
+    def _has_no_blank(self, text: bytes) -> bool:
+        """Tell at a glance of a text that has no blank line, nor may begin one with its end."""
+        begins = self._ends_line and text[:1] in {b"\n", b"\r"}
+        returns = b"\r" in text  # one character is found twenty times as fast as two
+        return bool(text) and not (begins or b"\n\n" in text or (returns and (text[-1:] == b"\r" or b"\n\r" in text)))
+
     def _pass(self, text: bytes) -> None:
         if text:
             self._lines += text.count(b"\n")
-            self._quotes += text.count(b'"')
+            self._quotes += text.count(b'"') if b'"' in text else 0
             self._ends_line = text.endswith(b"\n")
 
     def _decode(self, block: bytes, final: bool = False) -> bytes:
