@@ -16,7 +16,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from service.common.headers import with_headers
 from service.common.log import METHODS, JsonLog, described
-from service.common.problems import ProblemError, UnknownHostError, problem_response
+from service.common.problem_details import problem_response
+from service.common.problems import ProblemError, UnknownHostError
 from service.common.request import KEY_NAME, REQUEST_ID, STARTED_S, request_id
 from service.common.settings import Settings
 from service.keys.guard import Guard

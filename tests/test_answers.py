@@ -115,6 +115,7 @@ def problems(store: Path, empty: Path) -> Iterator[Any]:
     for sent in ({"data": "{"}, {"data": "{}"}, {"data": "[]"}, {"data": b"a" * 2**21}):
         yield http.post("/segments", content_type="application/json", **sent)
     yield http.post("/segments", data="{}", content_type="text/plain")
+    yield http.post("/segments", data="{}", content_type="application/json", headers={"Content-Encoding": "gzip"})
     yield application(empty).get("/readyz")
     limited = application(store, api_keys=LOOKUP_LINE, requests_per_minute=1)
     for path, key in (("/snapshot", ""), ("/snapshot", "x"), ("/metrics", LOOKUP)):

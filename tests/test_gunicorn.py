@@ -36,6 +36,7 @@ RELIED_ON: dict[Any, dict[str, str]] = {
         "accept": "f8dcead3",
         "enqueue_req": "c9f42895",
         "finish_request": "616e7bb1",
+        "get_thread_pool": "003f3549",
         "handle": "ca85c9be",
         "handle_request": "6d0de5b9",
         "init_process": "e4fc63a1",  # poller

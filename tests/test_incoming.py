@@ -1,5 +1,6 @@
 """A request is handed on when it is whole, however it comes: not a byte too early, too late, or too many."""
 
+import time
 from http import HTTPStatus
 
 import pytest
@@ -75,6 +76,8 @@ def test_no_beginning_of_a_request_is_whole(request: bytes) -> None:
         (CHUNKED + b"3e8\r\n" + b"x" * 1000 + b"\r\n3e9\r\n", HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         (CHUNKED + b"1;" + b"x" * (MOST_HEAD + MOST_BODY), HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         (CHUNKED + b"0\r\n" + b"X: 7\r\n" * MOST_HEAD, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        (CHUNKED + b"1;" + b"x" * MOST_HEAD, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+        (CHUNKED + b"1;%b\r\n.\r\n" % (b"x" * 99) * 700, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
         (CHUNKED + b"-1\r\n", HTTPStatus.BAD_REQUEST),
         (CHUNKED + b"0x1\r\n", HTTPStatus.BAD_REQUEST),
         (CHUNKED + b"\r\n", HTTPStatus.BAD_REQUEST),
@@ -87,6 +90,14 @@ def test_what_is_too_large_or_no_chunk_is_not_waited_for(sent: bytes, status: HT
     with pytest.raises(RefusedRequestError) as refused:
         incoming.is_whole()
     assert refused.value.status == status
+
+
+def test_a_head_that_names_an_encoding_again_and_again_is_looked_through_once() -> None:
+    incoming = Incoming(MOST_BODY)
+    incoming.add(b"GET / HTTP/1.1\r\n" + b"transfer-encoding:\n" * 3400 + b"\r\n\r\n")
+    began = time.perf_counter()
+    assert incoming.is_whole()
+    assert time.perf_counter() - began < 0.1
 
 
 def test_a_caller_who_waits_for_a_word_gets_it_once() -> None:

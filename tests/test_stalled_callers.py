@@ -1,5 +1,6 @@
 """Callers who stall, dribble, hoard or do not read: they take nothing from others, and are left in the end."""
 
+import json
 import resource
 import signal
 import socket
@@ -18,6 +19,7 @@ from service.server.connections import FIRST_BYTE_S, REQUEST_S, STALLED_S
 STALLED = 200
 SILENT = 1_200
 """More than a worker takes connections."""
+MOST_DESCRIPTORS = 4096
 AT_ONCE_S = 0.1
 POST = b"POST /segments HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 GET = b"GET /segment/7 HTTP/1.1\r\nHost: localhost\r\n"
@@ -40,12 +42,15 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @contextmanager
-def many(count: int, service: Running, sent: bytes) -> Iterator[list[socket.socket]]:
+def many(count: int, service: Running, sent: bytes, address: str = "127.0.0.1") -> Iterator[list[socket.socket]]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < count + 200:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (count + 200, hard))
+    if soft < MOST_DESCRIPTORS:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (MOST_DESCRIPTORS, hard))
     with ExitStack() as open_ones:
-        connections = [open_ones.enter_context(connected(service.port)) for _ in range(count)]
+        there = ("127.0.0.1", service.port)
+        connections = [
+            open_ones.enter_context(socket.create_connection(there, WITHIN_S, (address, 0))) for _ in range(count)
+        ]
         for connection in connections:
             connection.sendall(sent)
         yield connections
@@ -78,6 +83,28 @@ def test_callers_who_do_not_finish_their_request_silence_nobody(service: Running
     with many(count, service, sent):
         for path in ("/healthz", "/readyz", "/segment/7"):
             assert usual_s(service, path) < AT_ONCE_S
+
+
+def test_room_is_made_among_those_from_where_most_come(service: Running) -> None:
+    kept = socket.create_connection(("127.0.0.1", service.port), WITHIN_S)
+    with kept, many(SILENT, service, GET, "127.0.0.2"), many(SILENT, service, b"", "127.0.0.3"):
+        assert usual_s(service, "/healthz") < AT_ONCE_S
+        kept.sendall(GET + b"Connection: close\r\n\r\n")
+        assert whole_answer(kept).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_whether_it_is_well_is_told_before_what_was_asked_earlier(tmp_path: Path) -> None:
+    publish_many(tmp_path / "store")
+    body = json.dumps({"user_ids": list(range(10_000))}).encode()
+    batch = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    with (
+        running(tmp_path / "store", tmp_path / "log", "--workers", "1", "--threads", "1") as service,
+        many(60, service, batch) as connections,
+    ):
+        assert service.get("/healthz")[0] == service.get("/readyz")[0] == 200
+        connections[-1].setblocking(False)
+        with pytest.raises(BlockingIOError):
+            connections[-1].recv(1)
 
 
 @pytest.mark.slow

@@ -15,6 +15,9 @@ from service.common.problems import EarlyCursorError, ExpiredCursorError, Unknow
 from service.common.request import note_clients
 from service.metrics.counting import note_members
 
+_MOST_FEATURES_BYTES = 65_536
+"""For one client, whose features take about 1,000 bytes."""
+
 
 class ClientViews:
     """Who a client is: one, or many."""
@@ -44,7 +47,7 @@ class ClientViews:
     def score(self) -> Response:
         """Tell who a client with the features sent is, also one too new for the snapshot."""
         snapshot = self._answering.snapshot()
-        features = complete(checked_body(request, self.features), snapshot.tree.asked)
+        features = complete(checked_body(request, self.features, _MOST_FEATURES_BYTES), snapshot.tree.asked)
         return fresh(snapshot.score(features, self._answering.is_stale(snapshot)))
 
     @documented(Members, problems=(404, 410, 503), parameters=(NAME, *PAGING), others=FILES, kept=True)

@@ -11,7 +11,7 @@ from flask import Flask
 
 from service.answers.answer_schemas import Problem
 from service.answers.documented import OPERATION, Operation, Route
-from service.common.problems import CONTENT_TYPE
+from service.common.problem_details import CONTENT_TYPE
 
 _VERSION = "1.0.0"
 _ABOUT = "Who is this customer, and why? Every answer comes from one immutable snapshot."

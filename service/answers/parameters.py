@@ -17,7 +17,7 @@ from service.common.problems import (
 )
 from service.snapshots.snapshot import INCLUDABLE
 
-_INTEGER = re.compile(r"(-?)0*([0-9]+)")
+_INTEGER = re.compile(r"(-?)([0-9]+)")
 _PAGE_SIZE = re.compile(r"[1-9][0-9]{0,4}")
 _MOST_DIGITS = 19
 MOST_IN_PAGE = 10_000
@@ -32,7 +32,7 @@ def parsed_user_id(text: str) -> int:
     found = _INTEGER.fullmatch(text)
     if found is None:
         raise BadUserIdError("A user id is an integer in the digits 0 to 9, with a minus sign before it or not.")
-    sign, digits = found.groups()
+    sign, digits = found[1], found[2].lstrip("0") or "0"
     if len(digits) <= _MOST_DIGITS and LEAST_ID <= (number := int(sign + digits)) <= MOST_ID:
         return number
     raise TooLargeUserIdError(f"The user id does not fit in 64 bits: it is from {LEAST_ID} to {MOST_ID}.")

@@ -1,10 +1,12 @@
 """What callers send and get, as marshmallow schemas: bodies are checked by them, and the contract is made of them."""
 
+from itertools import islice
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate
 
 from contract.columns import LEAST_ID, MOST_ID
+from service.common.problems import MOST_ERRORS
 
 _TOO_MANY = "At most {max:,} ids a request."
 
@@ -30,7 +32,9 @@ class UserIdList(fields.List[int]):
         if len(value) > self._most:
             return value  # told by the check of the length
         user_ids = [_exact(each) for each in value]
-        wrong = {place: [_NO_ID] for place, user_id in enumerate(user_ids) if not _is_id(user_id)}
+        wrong = dict(
+            islice(((place, [_NO_ID]) for place, user_id in enumerate(user_ids) if not _is_id(user_id)), MOST_ERRORS)
+        )
         if wrong:
             raise ValidationError(wrong)
         return user_ids
@@ -46,8 +50,8 @@ _NO_ID = f"Not an integer from {LEAST_ID} to {MOST_ID}."
 
 
 def _exact(value: Any) -> Any:
-    """Return 7 for 7.0, which JSON Schema calls an integer, too; beyond 2^53 such a number may be another's id."""
-    return int(value) if type(value) is float and value.is_integer() and abs(value) <= _EXACT else value
+    """Return 7 for 7.0, which JSON Schema calls an integer, too; from 2^53 on such a number may be another's id."""
+    return int(value) if type(value) is float and value.is_integer() and abs(value) < _EXACT else value
 
 
 def _is_id(value: Any) -> bool:

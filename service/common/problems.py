@@ -1,22 +1,14 @@
-"""What can go wrong for a caller, as RFC 9457 problem details; each kind carries its own status."""
+"""What can go wrong for a caller; each kind carries its own status, and `problem_details` tells it."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import islice
 from types import MappingProxyType
-from urllib.parse import quote
-
-from flask import Request, Response
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.common.masking import masked
 
-CONTENT_TYPE = "application/problem+json"
-_MOST_ERRORS = 100
+MOST_ERRORS = 100
 _MOST_CHARACTERS = 64
-_OURS = "Something failed on our side; the request_id leads to it in our log."
 
 
 class ProblemError(Exception):
@@ -261,6 +253,18 @@ class NoJsonError(ProblemError):
         super().__init__("Send JSON, with the header Content-Type: application/json.")
 
 
+class EncodedBodyError(ProblemError):
+    """The body is compressed."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    kind = "encoded-body"
+    title = "The body is encoded"
+    headers = MappingProxyType({"Accept-Encoding": "identity"})  # RFC 9110, section 15.5.16
+
+    def __init__(self) -> None:
+        super().__init__("Send the body as it is, without a Content-Encoding.")
+
+
 class UnreadableBodyError(ProblemError):
     """The body is no JSON."""
 
@@ -279,7 +283,7 @@ class InvalidBodyError(ProblemError):
     title = "Invalid body"
 
     def __init__(self, told: Mapping[str, str]) -> None:
-        pointers = [masked(pointer)[:_MOST_CHARACTERS] for pointer in islice(told, _MOST_ERRORS)]
+        pointers = [masked(pointer)[:_MOST_CHARACTERS] for pointer in islice(told, MOST_ERRORS)]
         named = ", ".join(name or "the body" for name in pointers)
         super().__init__(told[""] if list(told) == [""] else f"Missing or impossible: {named}.")
         self.errors = [{"pointer": p, "detail": d} for p, d in zip(pointers, told.values(), strict=False)]
@@ -295,54 +299,3 @@ class NoSnapshotError(ProblemError):
 
     def __init__(self) -> None:
         super().__init__("The service has no snapshot to answer from yet.")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Problem details but those of the one request; a `kind` of ours becomes a URN, none `about:blank`."""
-
-    kind: str
-    title: str
-    status: int
-    detail: str
-    errors: Sequence[Mapping[str, str]] = ()
-
-    def body(self, instance: str, request_id: str) -> bytes:
-        """Encode the problem as JSON."""
-        problem = {
-            "type": f"urn:menagerie:{self.kind}" if self.kind else "about:blank",
-            "title": self.title,
-            "status": self.status,
-            "detail": masked(self.detail),
-            "instance": masked(instance),
-            "request_id": request_id,
-            **({"errors": list(self.errors)} if self.errors else {}),
-        }
-        return json.dumps(problem, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def http_problem(status: int) -> Problem:
-    """Return the problem that an HTTP status alone tells."""
-    known = HTTPStatus(status)
-    detail = _OURS if known >= HTTPStatus.INTERNAL_SERVER_ERROR else f"{known.description or known.phrase}."
-    return Problem("", known.phrase, status, detail)
-
-
-def headers_of(error: Exception) -> dict[str, str]:
-    """Return the headers that tell more of an error, whatever its answer looks like."""
-    if isinstance(error, ProblemError):
-        return dict(error.headers)
-    return {"Allow": ", ".join(sorted(error.valid_methods or ()))} if isinstance(error, MethodNotAllowed) else {}
-
-
-def problem_response(error: Exception, request: Request, request_id: str) -> Response:
-    """Return the answer to a request that failed, by one of our own problems or by HTTP."""
-    headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store", **headers_of(error)}
-    if isinstance(error, ProblemError):
-        problem = Problem(error.kind, error.title, int(error.status), str(error), error.errors)
-    else:
-        code = error.code if isinstance(error, HTTPException) else None
-        problem = http_problem(code or HTTPStatus.INTERNAL_SERVER_ERROR)
-    if isinstance(error, MethodNotAllowed):
-        problem = replace(problem, detail=f"Allowed here: {headers['Allow']}.")
-    return Response(problem.body(quote(request.path), request_id), problem.status, headers)

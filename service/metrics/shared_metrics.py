@@ -22,6 +22,8 @@ _MASTER = "master"
 
 _place = _MASTER
 _lock: Any = None
+_given: set[str] = set()
+"""The places that the master process has given to its workers."""
 
 
 def share_metrics() -> None:
@@ -48,13 +50,16 @@ def place_number() -> int:
     return -1 if _place == _MASTER else int(_place)
 
 
-def free_place(taken: set[str]) -> str:
-    """Return the first place that no worker has."""
-    return next(place for place in map(str, range(len(taken) + 1)) if place not in taken)
+def free_place() -> str:
+    """Return, in the master process, the first place that no worker has, for a worker to come."""
+    place = next(place for place in map(str, range(len(_given) + 1)) if place not in _given)
+    _given.add(place)
+    return place
 
 
 def leave_place(place: str) -> None:
     """Forget, in the master process, what a dead worker said of the moment; what it counted stays."""
+    _given.discard(place)
     if FOLDER_VARIABLE in os.environ:
         mark_process_dead(place)  # type: ignore[no-untyped-call]
 

@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from languages import Language
 from service.answers.answering import HTML, Answering
-from service.common.problems import BadKeyError, NoKeyError, NoSnapshotError, ProblemError, headers_of
+from service.common.problem_details import headers_of
+from service.common.problems import BadKeyError, NoKeyError, NoSnapshotError, ProblemError
 from service.keys.guard import Guard
 from service.pages.language import PARAMETER, language_of, said
 from service.snapshots.snapshot import Snapshot

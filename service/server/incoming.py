@@ -7,7 +7,7 @@ MOST_HEAD = 65_536
 """The most bytes that the head of a request, or what stands around the chunks of its body, may have."""
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\ntransfer-encoding:[^\r]*chunked", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 _SIZE = re.compile(rb"([0-9a-f]{1,16})[ \t]*(?:;.*)?", re.IGNORECASE | re.DOTALL)
 
@@ -42,6 +42,10 @@ class Incoming:
     def add(self, part: bytes) -> None:
         """Keep what came."""
         self._came += part
+
+    def begins(self, with_one_of: tuple[bytes, ...]) -> bool:
+        """Return whether this is how it begins."""
+        return self._came.startswith(with_one_of)
 
     def is_whole(self) -> bool:
         """Return whether a request is there; RefusedRequestError if it is too large, or its chunks make no sense."""
@@ -95,7 +99,7 @@ class Incoming:
             self._check(self._carried)
             self._chunk = size_ends + 2 + length + 2
         around = len(self._came) - self._body - self._carried
-        if self._end is None and around > self._most_body + MOST_HEAD:
+        if around > MOST_HEAD:
             raise RefusedRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
     def _check(self, body: int) -> None:

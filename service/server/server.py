@@ -17,15 +17,12 @@ from service.common.log import JsonLog
 from service.common.settings import BadSettingError, Settings, StartError
 from service.keys.keys import Keys
 from service.metrics.metrics import Metrics
-from service.metrics.shared_metrics import share_metrics
+from service.metrics.shared_metrics import leave_place, share_metrics
 from service.server.worker import (
     ServerLogger,
     Worker,
-    give_place,
     heed_signals,
     hold_signals,
-    leave_given_place,
-    take_given_place,
 )
 from service.snapshots.opening import open_source
 from service.snapshots.provider import Provider
@@ -69,9 +66,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "forwarded_allow_ips": "",  # what proxies say is the application's to judge
             "secure_scheme_headers": {},
-            "pre_fork": give_place,
-            "post_fork": take_given_place,
-            "child_exit": leave_given_place,
+            "child_exit": lambda _, worker: leave_place(worker.place),
             "worker_tmp_dir": str(_SHARED_MEMORY) if _SHARED_MEMORY.is_dir() else None,
         }
         for name, value in config.items():

@@ -11,10 +11,9 @@ from gunicorn.glogging import Logger
 from gunicorn.http import errors
 
 from service.app import App
-from service.common.headers import CONSTANT
 from service.common.log import JsonLog, described
-from service.common.problems import CONTENT_TYPE, http_problem
-from service.metrics.shared_metrics import free_place, leave_place, take_place
+from service.common.problem_details import raw_answer
+from service.metrics.shared_metrics import free_place, take_place
 from service.server.connections import PatientWorker
 from service.server.incoming import RefusedRequestError
 
@@ -62,8 +61,13 @@ class ServerLogger(Logger):  # type: ignore[misc]
 class Worker(PatientWorker):
     """A threaded worker that answers what is not HTTP without repeating it, there or in the log."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.place = free_place()
+
     def load_wsgi(self) -> None:
         """Get the application, and begin what it does beside the requests."""
+        take_place(self.place)
         super().load_wsgi()
         if isinstance(self.wsgi, App):
             self.wsgi.watch.start()
@@ -83,41 +87,6 @@ class Worker(PatientWorker):
         error = {"exception": described(exc)} if ours else {"reason": type(exc).__name__}
         log.event("error" if ours else "warning", "failed", request_id=request_id, status=int(status), **error)
         try:
-            client.sendall(_raw_problem(int(status), request_id))
+            client.sendall(raw_answer(int(status), request_id))
         except OSError as gone:
             log.event("debug", "the caller has gone", request_id=request_id, exception=described(gone))
-
-
-def give_place(arbiter: Any, worker: Any) -> None:
-    """Find the place whose metrics a new worker goes on with."""
-    worker.place = free_place({other.place for other in arbiter.WORKERS.values()})
-
-
-def take_given_place(arbiter: object, worker: Any) -> None:  # noqa: ARG001 (gunicorn's hook)
-    """Begin, in the new worker, to write that place's metrics."""
-    take_place(worker.place)
-
-
-def leave_given_place(arbiter: object, worker: Any) -> None:  # noqa: ARG001 (gunicorn's hook)
-    """Forget what a worker that has ended said of the moment."""
-    leave_place(worker.place)
-
-
-def _raw_problem(status: int, request_id: str) -> bytes:
-    problem = http_problem(status)
-    body = problem.body("/", request_id)
-    head = {
-        "Connection": "close",
-        "Cache-Control": "no-store",
-        "Content-Type": CONTENT_TYPE,
-        "Content-Length": len(body),
-        "X-Request-ID": request_id,
-        **dict(CONSTANT),
-    }
-    lines = [
-        f"HTTP/1.1 {status} {problem.title}",
-        *(f"{name}: {value}" for name, value in head.items()),
-        "",
-        "",
-    ]
-    return "\r\n".join(lines).encode("ascii") + body
