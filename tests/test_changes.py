@@ -25,6 +25,7 @@ from service.common.log import JsonLog
 from service.common.settings import Settings
 from service.snapshots import changes as computation
 from service.snapshots.changes import Between, Flow, flows
+from service.snapshots.held import Held
 from service.snapshots.lookup import Lookup
 from service.snapshots.provider import Provider
 
@@ -45,7 +46,7 @@ def lookup(shop: Shop) -> Lookup:
     features = np.zeros(len(ids), [("total_purchase_value", "<f8")])
     answers["persona"] = [shop[user_id][0] for user_id in ids]
     features["total_purchase_value"] = [shop[user_id][1] / 100 for user_id in ids]
-    return Lookup(np.array(ids, dtype=np.int64), answers, features, {})
+    return Lookup(np.array(ids, dtype=np.int64), answers, features, {}, Held([]))
 
 
 def by_hand(then: Shop, now: Shop) -> list[Flow]:

@@ -89,7 +89,7 @@ class Between:
         before = self.names_then.index(flow.then) if flow.then else len(self.names_then)
         after = self.names_now.index(flow.now) if flow.now else len(self.names_now)
         shape = len(self.names_then) + 1, len(self.names_now) + 1
-        for part_then, part_now in _chunks(self.then.user_ids, self.now.user_ids):
+        for part_then, part_now in _chunks(self.then, self.now):
             ids, (was, then_is), _ = _aligned(self.then, self.now, part_then, part_now, shape)
             yield ids[(was == before) & (then_is == after)].tolist()
 
@@ -133,7 +133,7 @@ def flows(then: Lookup, names_then: Sequence[str], now: Lookup, names_now: Seque
 def _sums(then: Lookup, now: Lookup, shape: tuple[int, int]) -> tuple[_Sums, _Sums, _Sums]:
     """Return clients, value then and value now by persona then (rows) and now; the last of each stands for none."""
     clients, value_then, value_now = (np.zeros(shape) for _ in range(3))
-    for part_then, part_now in _chunks(then.user_ids, now.user_ids):
+    for part_then, part_now in _chunks(then, now):
         _, (persona_then, persona_now), (money_then, money_now) = _aligned(then, now, part_then, part_now, shape)
         pairs = persona_then * shape[1] + persona_now
         for sums, weights in ((clients, None), (value_then, money_then), (value_now, money_now)):
@@ -142,10 +142,13 @@ def _sums(then: Lookup, now: Lookup, shape: tuple[int, int]) -> tuple[_Sums, _Su
     return clients, value_then, value_now
 
 
-def _chunks(then: npt.NDArray[np.int64], now: npt.NDArray[np.int64]) -> Iterator[tuple[slice, slice]]:
-    """Yield slices of two ascending arrays that hold the same range of ids, each of at most so many rows."""
+def _chunks(of_then: Lookup, of_now: Lookup) -> Iterator[tuple[slice, slice]]:
+    """Yield slices of two lookups that hold the same range of ids, each of at most so many rows."""
+    then, now = of_then.user_ids, of_now.user_ids
     i = j = 0
     while i < len(then) or j < len(now):
+        of_then.held.check()
+        of_now.held.check()
         ends = [ids[at + _ROWS_AT_ONCE] for ids, at in ((then, i), (now, j)) if at + _ROWS_AT_ONCE < len(ids)]
         to_i, to_j = (
             at + int(np.searchsorted(ids[at : at + _ROWS_AT_ONCE], min(ends))) if ends else len(ids)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contract.snapshot import ANSWERS, FEATURES, USER_IDS, WORDS
+from service.snapshots.held import Held
 
 _ROWS_AT_ONCE = 8192
 """Scanned while the interpreter's lock is held: a millisecond or two, so that other requests are not kept waiting."""
@@ -28,6 +29,7 @@ class Lookup:
     answers: npt.NDArray[np.void]
     features: npt.NDArray[np.void]
     words: dict[str, list[str]]
+    held: Held
 
     @cached_property
     def _sorted_ids(self) -> memoryview:
@@ -52,6 +54,7 @@ class Lookup:
     def rows_of(self, persona: int, first: int = 0) -> Iterator[list[int]]:
         """Yield the rows of a persona's clients (its place) from a row on, a handful at a time."""
         for begin in range(first, len(self.user_ids), _ROWS_AT_ONCE):
+            self.held.check()
             personas = self.answers["persona"][begin : begin + _ROWS_AT_ONCE]
             yield (np.flatnonzero(personas == persona) + begin).tolist()
 
@@ -82,13 +85,19 @@ class Lookup:
         return value
 
 
-def open_lookup(folder: Path) -> Lookup:
+def hold_lookup(folder: Path) -> Held:
+    """Hold the files of the lookup in `folder`, before they are verified."""
+    return Held(folder / name for name in (USER_IDS, ANSWERS, FEATURES))
+
+
+def open_lookup(folder: Path, held: Held) -> Lookup:
     """Map the lookup of the snapshot in `folder`; nothing in them is ever run."""
     return Lookup(
         user_ids=_mapped(folder / USER_IDS),
         answers=_mapped(folder / ANSWERS),
         features=_mapped(folder / FEATURES),
         words=json.loads((folder / WORDS).read_bytes()),
+        held=held,
     )
 
 

@@ -34,8 +34,19 @@ class Provider:
         self.check_every_s = self.source.check_every_s
 
     def current(self) -> Snapshot | None:
-        """Return the snapshot to answer from, None when there is none."""
-        return self._snapshot
+        """Return the snapshot to answer from, None when there is none, or no longer the one that was verified."""
+        snapshot = self._snapshot
+        if snapshot is not None and not snapshot.lookup.held.is_unchanged():
+            self._drop(snapshot)
+            return None
+        return snapshot
+
+    def _drop(self, snapshot: Snapshot) -> None:
+        """Answer no more from what somebody has written to; it is verified anew at the next look at the store."""
+        if self._snapshot is snapshot:
+            self._snapshot = self._seen = None
+            self.metrics.refused.inc()
+            self._log.event("error", "snapshot changed while it was served", snapshot=snapshot.id)
 
     def published(self) -> str | None:
         """Return the id of the snapshot that the store says is current, None when it does not answer."""

@@ -24,7 +24,7 @@ from contract.snapshot import (
 )
 from contract.snapshot import snapshot_id as snapshot_id_of
 from service.common.headers import policy_of
-from service.snapshots.lookup import open_lookup
+from service.snapshots.lookup import hold_lookup, open_lookup
 from service.snapshots.snapshot import Snapshot
 from service.snapshots.tree import open_tree
 
@@ -43,20 +43,27 @@ def read_snapshot(folder: Path, snapshot_id: str, whole: bool = True) -> Snapsho
     """Verify and open the snapshot in `folder`, or raise `RefusedError`; one that is not whole is `USED` alone."""
     manifest = read_manifest(folder)
     files = manifest["files"]
+    try:
+        held = hold_lookup(folder)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RefusedError("its lookup cannot be read") from error
     _verify_files(folder, files if whole else {name: file for name, file in files.items() if name in USED})
     expected = snapshot_id_of(manifest["as_of"], files)
     if not manifest["id"] == snapshot_id == expected:
         raise RefusedError("its id is not the hash of its content")
     report = (folder / REPORT).read_bytes()
-    return Snapshot(
+    snapshot = Snapshot(
         manifest=manifest,
         personas=json.loads((folder / PERSONAS).read_bytes()),
         metrics=json.loads((folder / METRICS).read_bytes()),
-        lookup=open_lookup(folder),
+        lookup=open_lookup(folder, held),
         tree=open_tree(folder / TREE),
         report=report,
         report_policy=policy_of(report),
     )
+    if not held.is_unchanged():
+        raise RefusedError("it was changed while it was read")
+    return snapshot
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
