@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from itertools import islice
 from types import MappingProxyType
+from typing import Self
 
 from service.common.masking import masked
 
@@ -19,6 +20,12 @@ class ProblemError(Exception):
     title = ""
     headers: Mapping[str, str] = MappingProxyType({})
     errors: Sequence[Mapping[str, str]] = ()
+
+    def __copy__(self) -> Self:
+        """Return the same problem without where it came from: frames, and all that these hold on to."""
+        other = type(self).__new__(type(self), *self.args)
+        other.__dict__.update(self.__dict__)
+        return other
 
 
 class NoKeyError(ProblemError):
@@ -177,6 +184,16 @@ class ComparingError(ProblemError):
 
     def __init__(self) -> None:
         super().__init__("The two snapshots are being compared; ask again in a second.")
+
+
+class NotComparedError(ProblemError):
+    """Something failed on our side, and is in the log."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    title = HTTPStatus.INTERNAL_SERVER_ERROR.phrase
+
+    def __init__(self) -> None:
+        super().__init__("The two snapshots could not be compared; our log tells why.")
 
 
 class OtherRulesError(ProblemError):

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -12,6 +13,7 @@ from service.common.problems import (
     ComparingError,
     DamagedSnapshotError,
     NoPreviousError,
+    NotComparedError,
     ProblemError,
     StoreUnreachableError,
     UnknownSnapshotError,
@@ -24,7 +26,8 @@ from service.snapshots.source import Source, UnreachableError
 _PATIENCE_S = 0.5
 """How long a request waits for a comparison: enough for a million clients, and its thread is soon free again."""
 
-_MOST_KEPT = 16
+_MOST_KEPT = 4
+"""Each holds the two snapshots that it is of."""
 _FAILURE_KEPT_S = 15.0
 """A snapshot that is damaged, or a store that does not answer, is not looked at again at every request."""
 
@@ -36,7 +39,7 @@ class Comparisons:
         self._source = source
         self._log = log
         self._clock = clock
-        self._kept: dict[tuple[str, str | None], tuple[float, Future[Changes]]] = {}
+        self._kept: dict[tuple[str, str | None], tuple[float, Future[Changes | ProblemError]]] = {}
         self._keeping = threading.Lock()
         self._one_at_a_time = threading.Lock()
 
@@ -48,13 +51,21 @@ class Comparisons:
         with self._keeping:
             comparison = self._comparison(served, other)
         try:
-            return comparison.result(_PATIENCE_S)
+            found = comparison.result(_PATIENCE_S)
         except TimeoutError:
             raise ComparingError from None
+        if isinstance(found, Changes):
+            return found
+        raise copy(found)
 
-    def _comparison(self, served: Snapshot, other: str | None) -> Future[Changes]:
+    def keep_only_of(self, served: str) -> None:
+        """Forget what was compared with a snapshot that is served no more."""
+        with self._keeping:
+            self._kept = {key: kept for key, kept in self._kept.items() if key[0] == served}
+
+    def _comparison(self, served: Snapshot, other: str | None) -> Future[Changes | ProblemError]:
         began_s, comparison = self._kept.pop((served.id, other), (0.0, None))
-        if comparison is None or (comparison.done() and comparison.exception() and self._is_old(began_s)):
+        if comparison is None or (self._failed(comparison) and self._is_old(began_s)):
             began_s, comparison = self._clock(), Future()
             work = partial(self._work, comparison, served, other)
             threading.Thread(target=work, daemon=True, name="compare").start()
@@ -66,15 +77,19 @@ class Comparisons:
     def _is_old(self, began_s: float) -> bool:
         return self._clock() - began_s >= _FAILURE_KEPT_S
 
-    def _work(self, comparison: Future[Changes], served: Snapshot, other: str | None) -> None:
+    @staticmethod
+    def _failed(comparison: Future[Changes | ProblemError]) -> bool:
+        return comparison.done() and isinstance(comparison.result(), ProblemError)
+
+    def _work(self, comparison: Future[Changes | ProblemError], served: Snapshot, other: str | None) -> None:
         try:
             with self._one_at_a_time:
                 comparison.set_result(self._compared(served, other))
         except ProblemError as problem:
-            comparison.set_exception(problem)
-        except Exception as error:  # unforeseen: told to who asks, logged here once
+            comparison.set_result(copy(problem))
+        except Exception as error:  # unforeseen: logged here once
             self._log.event("error", "failed", exception=described(error))
-            comparison.set_exception(error)
+            comparison.set_result(NotComparedError())
 
     def _compared(self, served: Snapshot, other: str | None) -> Changes:
         try:

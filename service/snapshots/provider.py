@@ -106,6 +106,7 @@ class Provider:
                 raise RefusedError("CURRENT holds no snapshot id")
             before = self._snapshot
             self._snapshot = self.source.read(snapshot_id, before.id if before else None)
+            self.comparisons.keep_only_of(snapshot_id)
         except RefusedError as error:  # read again only when it is published again
             self.metrics.refused.inc()
             self._log.event("error", "snapshot refused", snapshot=snapshot_id[:64], reason=str(error))
