@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
@@ -189,7 +189,7 @@ def compare(store: Path, settings: Settings = SETTINGS, more: bytes = b"", bar: 
     return ratio
 
 
-def synthetic_clients(count: int) -> pa.Table:
+def synthetic_clients(count: int, pattern: Sequence[str] = PATTERN) -> pa.Table:
     """Return clients with figures drawn at random, so that their files are about as large as a shop's."""
     rng = np.random.default_rng(7)
     draws: dict[pa.DataType, Callable[[], npt.NDArray[Any]]] = {
@@ -202,14 +202,16 @@ def synthetic_clients(count: int) -> pa.Table:
     }
     columns = {field.name: draws[field.type]() for field in SEGMENT_SCHEMA}
     columns["user_id"] = np.arange(count, dtype=np.int64) * 37 + 500_000_000
-    columns["persona"] = np.resize(PATTERN, count)
+    columns["persona"] = np.resize(np.array(pattern), count)
     columns["cluster"] = rng.integers(0, 7, count)
     columns["confidence"] = np.round(rng.uniform(0.9, 1.0, count), 2)
     return pa.table(columns).cast(SEGMENT_SCHEMA)
 
 
-def publish_synthetic(store: Path, count: int = CLIENTS) -> None:
-    """Publish so many clients, a fifth of them foxes."""
+def publish_synthetic(
+    store: Path, count: int = CLIENTS, pattern: Sequence[str] = PATTERN, as_of: date = date(2020, 4, 30)
+) -> str:
+    """Publish so many clients, whose personas follow a pattern, and return the snapshot's id."""
     words = {"en": "{value}", "fr": "{value}"}
     stump = {
         "format": 1,
@@ -223,18 +225,18 @@ def publish_synthetic(store: Path, count: int = CLIENTS) -> None:
             "confidence": [1.0, 1.0, 1.0],
         },
     }
-    sizes = Counter(np.resize(PATTERN, count).tolist())
+    sizes = Counter(np.resize(np.array(pattern), count).tolist())
     personas = [{**asdict(p), "clients": sizes[p.name]} for p in PERSONAS]
     contents = Contents(
-        as_of=date(2020, 4, 30),
-        clients=synthetic_clients(count),
+        as_of=as_of,
+        clients=synthetic_clients(count, pattern),
         model_files={"tree.json": json.dumps(stump).encode()},
         personas=personas,
         metrics={},
         report_html="",
         parameters={},
     )
-    publish(contents, open_store(str(store)), datetime.now(UTC))
+    return publish(contents, open_store(str(store)), datetime.now(UTC))
 
 
 def main(arguments: list[str] | None = None) -> int:

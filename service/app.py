@@ -23,7 +23,7 @@ from service.common.settings import Settings
 from service.keys.guard import Guard
 from service.keys.hosts import Hosts
 from service.keys.keys import Keys
-from service.keys.limits import RequestLimit
+from service.keys.limits import Limits
 from service.keys.sessions import Sessions
 from service.metrics.counting import count_read
 from service.metrics.metrics import Metrics
@@ -114,7 +114,7 @@ def create_app(provider: Provider, settings: Settings, log: JsonLog, clock: Call
     keys = Keys(settings, log)
     metrics = provider.metrics
     app = App(settings, log, Watch(provider, keys, log, clock), metrics, Hosts(settings, bool(keys)))
-    guard = Guard(keys, Sessions(keys, settings), RequestLimit(settings.requests_per_minute, settings.workers))
+    guard = Guard(keys, Sessions(keys, settings), Limits(settings, provider.clients, log, metrics))
     routes = Routes(provider, guard, settings, clock)
     routes.add_to(app)
     explain = partial(_explain, routes.pages)

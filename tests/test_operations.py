@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from known_keys import known_key
 from prometheus_client.parser import text_string_to_metric_families
-from snapshots import client, contents, publish_small
+from snapshots import NOW, client, contents, publish_small
 
 from segmentation.snapshot.publish import publish
 from segmentation.store.opening import open_store
@@ -101,6 +101,75 @@ def test_zero_is_no_limit(store: Path) -> None:
     assert {service.get("/segment/7", SHOP).status_code for _ in range(50)} == {200}
 
 
+SPARSE = range(1, 60_001, 15)
+"""The ids of a small shop."""
+TRIED = 10_000
+"""As many as a request may name."""
+
+
+@pytest.fixture(scope="module")
+def sparse_shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("sparse")
+    publish(contents(*(client(number, "fox") for number in SPARSE)), open_store(str(store)), NOW)
+    return store
+
+
+def try_out(service: Operated, key: str) -> list[int | None]:
+    """Ask for all ids that there can be, as many at a time as may be; return how many clients each answer told of."""
+    told: list[int | None] = []
+    for first in range(0, 60_000, TRIED):
+        sent = {"user_ids": list(range(first, first + TRIED))}
+        answer = service.http.post("/segments", json=sent, headers={"Authorization": f"Bearer {key}"})
+        told.append(answer.text.count('"found"') if answer.status_code == 200 else None)
+    return told
+
+
+def test_who_tries_out_ids_does_not_get_far_and_is_told_of(sparse_shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Operated(sparse_shop, api_keys=KEYS)
+    told: list[int | None] = []
+    for minute in range(5):
+        now_s = MAY_2020 + 60.0 * minute
+        monkeypatch.setattr("time.time", lambda now_s=now_s: now_s)
+        told += try_out(service, SHOP)
+    assert sum(filter(None, told)) < len(SPARSE) / 2
+    assert told[-6:] == [None] * 6
+    refused = service.get("/segment/1", SHOP)
+    assert (refused.status_code, int(refused.headers["Retry-After"])) == (429, 86_400 // 2 - 240)
+    assert service.get("/segment/1", OTHER).status_code == 200
+    assert [
+        line["key"] for line in service.logged("a key asks for more ids that nobody has than there are clients")
+    ] == ["shop"]
+    assert service.figures(MONITOR)["enumerations_suspected_total"] == 1
+    monkeypatch.setattr("time.time", lambda: MAY_2020 + 86_400 / 2)
+    assert service.get("/segment/1", SHOP).status_code == 200
+
+
+def test_who_asks_for_clients_they_know_gets_them_all(sparse_shop: Path) -> None:
+    service = Operated(sparse_shop, api_keys=KEYS)
+    sent = {"user_ids": list(SPARSE)}
+    for _ in range(10):
+        answer = service.http.post("/segments", json=sent, headers={"Authorization": f"Bearer {SHOP}"})
+        assert answer.text.count('"found"') == len(SPARSE)
+    assert not service.logged("a key asks for more ids that nobody has than there are clients")
+
+
+def test_a_request_that_is_refused_is_not_told_of_and_one_client_counts_as_one(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: MAY_2020)
+    service = Operated(store, api_keys=KEYS, requests_per_minute=7)
+    for path, status in (("/segment/7", 200), ("/segment/8", 404), ("/snapshot", 200), ("/segment/7", 429)):
+        assert service.get(path, SHOP).status_code == status
+    assert service.get("/segment/8", OTHER).status_code == 404
+    assert service.get("/segment/8", OTHER).status_code == 429  # whether there is such a client is not said any more
+    assert service.figures(MONITOR)["lookups_total found"] == 1
+
+
+def test_without_a_budget_any_number_may_be_tried(sparse_shop: Path) -> None:
+    service = Operated(sparse_shop, api_keys=KEYS, requests_per_minute=0, daily_budget=0)
+    assert sum(filter(None, try_out(service, SHOP))) == len(SPARSE)
+
+
 def test_the_figures(store: Path) -> None:
     service = Operated(store)
     for path in ("/segment/7", "/segment/7", "/segment/8", "/segment/x", "/nowhere", "/segment/7?include=features"):
@@ -116,6 +185,7 @@ def test_the_figures(store: Path) -> None:
         "lookups_total found": 3,
         "lookups_total not_found": 1,
         "members_told_total": 0,
+        "enumerations_suspected_total": 0,
         "snapshot_swaps_total": 0,
         "snapshots_refused_total": 0,
         f"snapshot_as_of_timestamp_seconds 2020-04-30 {snapshot}": datetime(2020, 4, 30, tzinfo=UTC).timestamp(),

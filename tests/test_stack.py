@@ -29,6 +29,7 @@ ALARMS = {
     "rejected-rows",
     "dead-letters",
     "snapshot-age",
+    "tried-out-ids",
     "service-errors",
     "load-balancer-errors",
     "latency",
@@ -344,13 +345,20 @@ def test_the_alarm_for_no_healthy_task_rings_without_figures_too(stack: Deployed
     assert alarm["TreatMissingData"] == "breaching"
 
 
-def test_the_age_of_the_snapshot_is_read_from_the_log(stack: Deployed) -> None:
-    (one,) = stack.client("logs").describe_metric_filters()["metricFilters"]
+@pytest.mark.parametrize(
+    ("pattern", "value", "alarm_name"),
+    [
+        ('{ $.message = "snapshot age" }', "$.age_days", "snapshot-age"),
+        ('{ $.message = "a key asks for more ids*" }', "1", "tried-out-ids"),
+    ],
+)
+def test_what_rings_is_read_from_the_log(stack: Deployed, pattern: str, value: str, alarm_name: str) -> None:
+    found = stack.client("logs").describe_metric_filters()["metricFilters"]
+    (one,) = (each for each in found if each["filterPattern"] == pattern)
     assert one["logGroupName"] == stack.outputs["ServiceLogGroup"]
-    assert one["filterPattern"] == '{ $.message = "snapshot age" }'
     (metric,) = one["metricTransformations"]
-    assert metric["metricValue"] == "$.age_days"
-    (alarm,) = stack.client("cloudwatch").describe_alarms(AlarmNames=[f"{NAME}-snapshot-age"])["MetricAlarms"]
+    assert metric["metricValue"] == value
+    (alarm,) = stack.client("cloudwatch").describe_alarms(AlarmNames=[f"{NAME}-{alarm_name}"])["MetricAlarms"]
     assert (alarm["Namespace"], alarm["MetricName"]) == (metric["metricNamespace"], metric["metricName"])
 
 

@@ -65,14 +65,14 @@ class MissingScopeError(ProblemError):
 
 
 class TooManyRequestsError(ProblemError):
-    """The API key is used more often than it may be."""
+    """The API key asks for more than it may."""
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     kind = "too-many-requests"
     title = "Too many requests"
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"This API key has made all its requests for now; try again in {retry_after_s} s.")
+        super().__init__(f"This API key has asked for all that it may for now; try again in {retry_after_s} s.")
         self.headers = {"Retry-After": str(retry_after_s)}
 
 

@@ -8,6 +8,8 @@ REQUEST_ID = "menagerie.request_id"
 STARTED_S = "menagerie.started_s"
 KEY_NAME = "menagerie.key_name"
 FOUND = "menagerie.found"
+COUNT_CLIENTS = "menagerie.count_clients"
+"""Where the key has limits: what counts found and unknown clients towards them, or raises."""
 UNKNOWN = "menagerie.unknown"
 
 _ACCEPTED_ID = re.compile(
@@ -28,6 +30,11 @@ def request_id(sent: str | None) -> str:
 
 
 def note_clients(environ: dict[str, Any], found: int, unknown: int = 0) -> None:
-    """Keep how many clients a request was about, for the metrics and the audit; never which."""
+    """Keep how many clients a request was about, for limits, metrics and audit; never which.
+
+    Raise TooManyRequestsError if they are more than its key may ask for: before anything is told of them.
+    """
+    if COUNT_CLIENTS in environ:
+        environ[COUNT_CLIENTS](found, unknown)
     environ[FOUND] = found
     environ[UNKNOWN] = unknown

@@ -33,6 +33,9 @@ def _setting(default: Any, told: str, **allowed: Any) -> Any:
     return field(default=default, metadata={"told": told, **allowed})
 
 
+_NUMBER = {"least": 0, "most": 1_000_000_000}
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings; each is also a flag (`--max-age-days`) and a variable (`MENAGERIE_MAX_AGE_DAYS`)."""
@@ -50,7 +53,10 @@ class Settings:
     allowed_hosts: str = _setting("", "The names callers may send as Host, separated by commas; * for any.")
     proxies: int = _setting(0, "How many proxies in front set X-Forwarded-For and -Proto.", least=0, most=16)
     requests_per_minute: int = _setting(
-        60_000, "How many requests a minute an API key may make; 0 for any number.", least=0, most=1_000_000_000
+        60_000, "How many clients, or requests, an API key may ask for in a minute; 0 for any number.", **_NUMBER
+    )
+    daily_budget: int = _setting(
+        10, "How many times the shop's clients an API key may ask for in a day; 0 for any number.", **_NUMBER
     )
     max_batch: int = _setting(10_000, "How many clients one request may name.", least=1, most=1_000_000)
     max_body_bytes: int = _setting(1_048_576, "How large a request's body may be.", least=1024, most=1_073_741_824)

@@ -9,7 +9,7 @@ from flask import Response, request
 from service.common.problems import MissingScopeError, ProblemError
 from service.common.request import KEY_NAME
 from service.keys.keys import Keys
-from service.keys.limits import RequestLimit
+from service.keys.limits import Limits
 from service.keys.sessions import Sessions
 
 COOKIE = "menagerie_session"
@@ -22,10 +22,10 @@ _CHECK_AGAIN = "private, no-cache"
 class Guard:
     """Stands before views that need an API key; without keys it lets everyone through."""
 
-    def __init__(self, keys: Keys, sessions: Sessions, limit: RequestLimit) -> None:
+    def __init__(self, keys: Keys, sessions: Sessions, limits: Limits) -> None:
         self.keys = keys
         self.sessions = sessions
-        self._limit = limit
+        self._limits = limits
 
     def __bool__(self) -> bool:
         """Return whether a key is needed."""
@@ -47,8 +47,9 @@ class Guard:
                 environ[KEY_NAME] = error.key_name
                 raise
             environ[KEY_NAME] = name  # before anything is refused, so that the log tells who asks too often
-            self._limit.count(name)
+            self._limits.begin(name, environ)
             answer = view(**values)
+            self._limits.end(environ)
             if by_cookie and answer.headers.get("Cache-Control") not in ("no-store", "private, no-store"):
                 answer.headers["Cache-Control"] = _CHECK_AGAIN
             return answer

@@ -1,7 +1,4 @@
-"""Counts for the library of limits, in memory that all workers share.
-
-Its own storage in memory knows one process only, and starts a thread a hundred times a second under load.
-"""
+"""Counts in memory that all workers share, in windows of time that begin anew by the clock."""
 
 import mmap
 import threading
@@ -9,27 +6,24 @@ import time
 from collections.abc import Callable
 from zlib import crc32
 
-from limits.storage import Storage
-
 _COLUMNS = 2**16
 """Keys are told apart by a hash: of twenty, two share a limit in one installation of three hundred."""
 
 _WINDOW, _COUNT, _CELL = 0, 1, 2
 
 
-class SharedCounts(Storage):
+class SharedCounts:
     """Counts in windows of one length; each worker writes its own cells alone, so that none ever waits for another."""
 
     def __init__(self, window_s: int, workers: int, place: Callable[[], int]) -> None:
         """Make room, before the workers are made; `place` tells in a worker which of them it is."""
-        super().__init__()
         self._window_s = window_s
         self._places = workers + 1
         self._place = place
         self._cells = memoryview(mmap.mmap(-1, _COLUMNS * self._places * _CELL * 8)).cast("q")
         self._counting = threading.Lock()  # for the threads of this worker
 
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:  # noqa: ARG002 (the interface's)
+    def add(self, key: str, amount: int) -> int:
         """Count, and return the count of all workers in this window."""
         first = self._first(key)
         own, window = first + self._place() % self._places * _CELL, self._window()
@@ -41,30 +35,13 @@ class SharedCounts(Storage):
             cells[own + _COUNT] += amount
         return self._total(first, window)
 
-    def get(self, key: str) -> int:
+    def count(self, key: str) -> int:
         """Return the count of all workers in this window."""
         return self._total(self._first(key), self._window())
 
-    def get_expiry(self, key: str) -> float:  # noqa: ARG002 (the interface's)
+    def window_ends_s(self) -> int:
         """Return when this window ends, in seconds since 1970."""
-        return float((self._window() + 1) * self._window_s)
-
-    def check(self) -> bool:
-        """Return that the memory is there."""
-        return True
-
-    def reset(self) -> int | None:
-        """Forget nothing: counts end with their window."""
-        return None
-
-    def clear(self, key: str) -> None:
-        """Forget what this worker has counted in this window."""
-        self._cells[self._first(key) + self._place() % self._places * _CELL + _COUNT] = 0
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """Return what may go wrong."""
-        return OSError
+        return (self._window() + 1) * self._window_s
 
     def _first(self, key: str) -> int:
         return crc32(key.encode()) % _COLUMNS * self._places * _CELL

@@ -36,6 +36,11 @@ class Metrics:
         lookups = Counter("menagerie_lookups", "Clients looked up.", ("result",), registry=into)
         self._found, self._unknown = lookups.labels("found"), lookups.labels("not_found")
         self.members = Counter("menagerie_members_told", "Clients told of as a persona's members.", registry=into)
+        self.enumerations = Counter(
+            "menagerie_enumerations_suspected",
+            "Keys that in a day asked for more ids that nobody has than there are clients.",
+            registry=into,
+        )
         self.swaps = Counter("menagerie_snapshot_swaps", "Snapshots that replaced another, per worker.", registry=into)
         self.refused = Counter("menagerie_snapshots_refused", "Snapshots that did not verify.", registry=into)
         self._as_of = Gauge(

@@ -41,6 +41,11 @@ class Provider:
             return None
         return snapshot
 
+    def clients(self) -> int:
+        """Return how many clients the snapshot served has, 0 without one."""
+        snapshot = self._snapshot
+        return len(snapshot.lookup.user_ids) if snapshot else 0
+
     def _drop(self, snapshot: Snapshot) -> None:
         """Answer no more from what somebody has written to; it is verified anew at the next look at the store."""
         if self._snapshot is snapshot:
