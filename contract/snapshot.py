@@ -9,6 +9,8 @@ from typing import Any
 FORMAT = 1
 """Raised by one when a reader of the format before could no longer read a snapshot."""
 SNAPSHOT_ID = re.compile(r"\d{4}-\d{2}-\d{2}-[0-9a-f]{12}")
+NO_ID = "no snapshot id"
+"""Stands for what somebody has put into `CURRENT` that is none: it may be a secret, or a path."""
 _HASH_CHARACTERS = 12
 
 SNAPSHOTS = "snapshots"
@@ -28,6 +30,12 @@ USER_IDS = "lookup/user_id.npy"
 ANSWERS = "lookup/answers.npy"
 FEATURES = "lookup/features.npy"
 WORDS = "lookup/words.json"
+
+
+def served_id(current: bytes) -> str | None:
+    """Return the id that `CURRENT` holds: None where it is empty, `NO_ID` where that is no id."""
+    text = current.decode("ascii", "replace").strip()
+    return (text if SNAPSHOT_ID.fullmatch(text) else NO_ID) if text else None
 
 
 def canonical(value: object) -> bytes:

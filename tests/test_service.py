@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from snapshots import CLIENTS, MODEL, client, contents, publish_small
 
 from contract.columns import NAMES
+from contract.snapshot import NO_ID
 from segmentation.snapshot.publish import publish
 from segmentation.store.opening import open_store
 from service.app import create_app
@@ -463,6 +464,22 @@ def test_a_refused_snapshot_is_read_once(store: Path, snapshot: str, monkeypatch
     service.provider.follow()
     assert service.get("/readyz").status_code == 503
     assert [line["message"] for line in service.logged() if line["level"] == "error"] == ["snapshot refused"]
+
+
+@pytest.mark.parametrize("content", [b"root:x:0:0:secret\n", b"../../etc", b"\xff\x1b[31m", b"2020-04-30-0000"])
+def test_what_is_no_snapshot_id_is_never_repeated(store: Path, snapshot: str, tmp_path: Path, content: bytes) -> None:
+    service = Service(store)
+    (tmp_path / "elsewhere").write_bytes(content)
+    (store / "snapshots" / "CURRENT").unlink()
+    (store / "snapshots" / "CURRENT").symlink_to(tmp_path / "elsewhere")
+    service.provider.follow()
+    assert service.get("/segment/7").json["snapshot"] == snapshot
+    (line,) = (line for line in service.logged() if line["message"] == "snapshot refused")
+    assert (line["reason"], line["snapshot"]) == ("CURRENT holds no snapshot id", NO_ID)
+    assert open_store(str(store)).current() == NO_ID
+    open_store(str(store)).set_current(snapshot, NO_ID)
+    service.provider.follow()
+    assert not service.provider.unreachable
 
 
 def test_a_damaged_snapshot_published_again_is_served(store: Path, snapshot: str) -> None:

@@ -27,6 +27,7 @@ LOADERS = 4
 SWAPS = 20
 POSITIONS = 200
 FUZZED = 10_000
+UNCHANGED = "This signal changes nothing here: snapshots and keys are followed, for the rest start anew."
 KEY, KEY_LINE = known_key("shop", ["lookup"])
 
 
@@ -88,6 +89,20 @@ class Load:
             if answer.status != 200 or not self._check(body):
                 self.wrong.append(body)
         connection.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU])
+def test_signals_that_would_change_the_processes_change_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    publish_small(tmp_path / "store")
+    with running(tmp_path / "store", tmp_path / "log") as service:
+        assert wait_until(lambda: len(workers_of(service)) == 2)
+        workers = workers_of(service)
+        service.process.send_signal(number)
+        (line,) = service.wait_for_lines(UNCHANGED, 1)
+        assert line["level"] == "warning"
+        assert service.get("/segment/7")[0] == 200
+        assert workers_of(service) == workers
+        assert service.stop() == 0
 
 
 def is_replaced(service: Running, victim: int, workers: int) -> bool:

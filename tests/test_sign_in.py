@@ -247,6 +247,25 @@ def test_no_other_site_signs_anybody_in_or_out(person: Person, path: str) -> Non
         assert answer.status_code == status
 
 
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost", 303),
+        ("https://LOCALHOST", 303),
+        ("http://localhost:8000", 403),
+        ("http://elsewhere.example", 403),
+        ("http://localhost.elsewhere.example", 403),
+        ("http://localhost@elsewhere.example", 403),
+        ("http://[", 403),
+        ("null", 403),
+        ("", 403),
+    ],
+)
+def test_a_browser_that_tells_only_the_origin_is_believed(person: Person, path: str, origin: str, status: int) -> None:
+    assert person.http.post(path, data={"key": READER}, headers={"Origin": origin}).status_code == status
+
+
 def test_a_key_that_no_longer_counts_asks_again(person: Person) -> None:
     person.http.set_cookie(COOKIE, "menagerie_of_last_year")
     assert person.http.get("/persona/fox").status_code == 303

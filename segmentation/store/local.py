@@ -10,7 +10,7 @@ from pathlib import Path
 
 from contract.errors import BadInputError
 from contract.files import read_regular
-from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOTS
+from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOTS, served_id
 from segmentation.store import lineage
 from segmentation.tools.errors import OvertakenError, RemovedError
 
@@ -102,7 +102,7 @@ class LocalStore:
     def current(self) -> str | None:
         """Read `CURRENT`."""
         try:
-            return read_regular(self._current).decode("ascii").strip() or None
+            return served_id(read_regular(self._current))
         except FileNotFoundError:
             return None
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from contract.errors import MenagerieError
-from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOTS
+from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOTS, served_id
 from segmentation.store import lineage
 from segmentation.store.lineage import DERIVED, LEDGER, LINEAGE
 from segmentation.tools.errors import OvertakenError, RemovedError
@@ -158,7 +158,7 @@ class RemoteStore:
 
     def _current(self) -> tuple[str | None, str | None]:
         found = self._bucket.read(_CURRENT)
-        return (found.content.decode("ascii", "replace").strip() or None, found.etag) if found else (None, None)
+        return (served_id(found.content), found.etag) if found else (None, None)
 
 
 @contextmanager

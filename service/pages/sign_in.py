@@ -68,5 +68,11 @@ def _next() -> str:
 
 def _refuse_other_sites() -> None:
     """Let no page of another site sign somebody in or out; browsers say whose form it was."""
-    if request.headers.get("Sec-Fetch-Site", "none") not in _OUR_SITES:
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        ours = site in _OUR_SITES
+    else:
+        own = request.host.lower()  # an older browser, or a program
+        ours = origin is None or origin.lower() in (f"http://{own}", f"https://{own}")
+    if not ours:
         raise Forbidden

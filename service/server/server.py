@@ -39,6 +39,11 @@ class _Master(Arbiter):  # type: ignore[misc]
         super().murder_workers()
         self.app.look_around()
 
+    def _refuse(self) -> None:
+        self.log.warning("This signal changes nothing here: snapshots and keys are followed, for the rest start anew.")
+
+    handle_hup = handle_usr2 = handle_ttin = handle_ttou = _refuse
+
 
 class Server(BaseApplication):  # type: ignore[misc]
     """Gunicorn, answering at a socket that is bound already with the application that `load_app` makes."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.files import read_regular
-from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOT_ID, SNAPSHOTS
+from contract.snapshot import CURRENT, MANIFEST_NAME, NO_ID, SNAPSHOT_ID, SNAPSHOTS, served_id
 from service.snapshots.reader import read_manifest, read_snapshot
 from service.snapshots.snapshot import Snapshot
 from service.snapshots.source import UnreachableError
@@ -25,8 +25,7 @@ class FolderSource:
         """Read `CURRENT`; its version is when it was written."""
         file = self._snapshots / CURRENT
         try:
-            text = read_regular(file).decode("ascii", "replace").strip()
-            current = text, str(file.stat().st_mtime_ns)
+            current = served_id(read_regular(file)) or NO_ID, str(file.stat().st_mtime_ns)
         except (FileNotFoundError, NotADirectoryError) as error:  # nothing is published yet, or a disk was unmounted
             if self._was_there and not self._snapshots.is_dir():
                 raise UnreachableError("ENOENT") from error

@@ -3,7 +3,7 @@
 from mmap import mmap
 from pathlib import Path
 
-from contract.snapshot import SNAPSHOT_ID
+from contract.snapshot import NO_ID
 from service.common.log import JsonLog, described
 from service.metrics.metrics import Metrics
 from service.snapshots.comparisons import Comparisons
@@ -107,14 +107,14 @@ class Provider:
 
     def _serve(self, snapshot_id: str, told: str = "snapshot served") -> bool:
         try:
-            if not SNAPSHOT_ID.fullmatch(snapshot_id):
+            if snapshot_id == NO_ID:
                 raise RefusedError("CURRENT holds no snapshot id")
             before = self._snapshot
             self._snapshot = self.source.read(snapshot_id, before.id if before else None)
             self.comparisons.keep_only_of(snapshot_id)
         except RefusedError as error:  # read again only when it is published again
             self.metrics.refused.inc()
-            self._log.event("error", "snapshot refused", snapshot=snapshot_id[:64], reason=str(error))
+            self._log.event("error", "snapshot refused", snapshot=snapshot_id, reason=str(error))
         except UnreachableError:
             raise
         except Exception as error:  # it says nothing against the snapshot, such as too many open files: try again

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from contract.errors import MenagerieError, WrongUsageError
-from contract.snapshot import CURRENT, MANIFEST_NAME, SNAPSHOT_ID, SNAPSHOTS
+from contract.snapshot import CURRENT, MANIFEST_NAME, NO_ID, SNAPSHOT_ID, SNAPSHOTS, served_id
 from service.common.settings import BadSettingError, Settings
 from service.snapshots.cache import Cache
 from service.snapshots.reader import USED, RefusedError, parsed_manifest
@@ -41,7 +41,7 @@ class RemoteSource:
         """Read `CURRENT`; its version is all that the bucket says of when it was written."""
         with _told():
             found = self._bucket.read(f"{SNAPSHOTS}/{CURRENT}")
-        return (found.content.decode("ascii", "replace").strip(), found.version) if found else None
+        return (served_id(found.content) or NO_ID, found.version) if found else None
 
     def ids(self) -> list[str]:
         """List the snapshots that have a manifest."""
