@@ -6,13 +6,22 @@ import random
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from serving import ENVIRONMENT
 
-from segmentation.ingest import csv_rows
+from contract.errors import BadInputError
+from segmentation.ingest import csv_rows, raw
 from segmentation.ingest.csv_rows import read_csv
 from segmentation.ingest.events import COLUMNS
 
@@ -65,8 +74,13 @@ def test_a_small_file_of_any_content_ends_soon_and_in_a_sentence(bomb: str, tmp_
     (tmp_path / "raw").mkdir()
     with (tmp_path / "raw" / "a.csv.gz").open("wb") as file:
         file.writelines(packed(*BOMBS[bomb]))
-    assert (tmp_path / "raw" / "a.csv.gz").stat().st_size <= MB
-    command = [sys.executable, "-c", RUN, "ingest", "--events", str(tmp_path / "raw"), "--out", str(tmp_path / "out")]
+    ends_soon(tmp_path / "raw" / "a.csv.gz", tmp_path / "out")
+
+
+def ends_soon(file: Path, out: Path) -> int:
+    """Ingest a file in bounded time and memory; return the exit code."""
+    assert file.stat().st_size <= MB
+    command = [sys.executable, "-c", RUN, "ingest", "--events", str(file), "--out", str(out)]
     done = subprocess.run(
         command, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True, timeout=MOST_S, check=False
     )
@@ -74,6 +88,93 @@ def test_a_small_file_of_any_content_ends_soon_and_in_a_sentence(bomb: str, tmp_
     assert done.returncode in {0, 3, 4}, done.stderr
     if done.returncode:
         assert done.stderr.strip().splitlines()[-1].startswith("segmentation: ")
+    return done.returncode
+
+
+EVENT = dict(zip(COLUMNS, ROW.decode().strip().split(","), strict=True))
+
+
+def repeated(rows: int, **other: str) -> pa.Table:
+    """Return one event again and again, which hardly takes any place."""
+    places = pa.array(np.zeros(rows, np.int32))
+    return pa.table({name: pa.DictionaryArray.from_arrays(places, [{**EVENT, **other}[name]]) for name in COLUMNS})
+
+
+def write_groups(file: Path, group: pa.Table, groups: int) -> None:
+    with pq.ParquetWriter(file, group.schema, compression="zstd") as writer:
+        for _ in range(groups):
+            writer.write_table(group, row_group_size=len(group))
+
+
+def write_plain(file: Path, table: pa.Table) -> None:
+    pq.write_table(table, file, compression="zstd", use_dictionary=False, write_statistics=False)
+
+
+def write_lie(file: Path) -> None:
+    """Write a footer that says of a page of 300 MB that it takes as little as the others."""
+    write_plain(file, pa.table({name: ["x" * (300 * MB) if name == "brand" else EVENT[name]] for name in COLUMNS}))
+    metadata = pq.ParquetFile(file).metadata
+    true = varint(metadata.row_group(0).column(COLUMNS.index("brand")).total_uncompressed_size)
+    content = file.read_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    assert true in content[footer:]
+    lie = bytes([true[0] | 128, *[128] * (len(true) - 2), 0])
+    file.write_bytes(content[:footer] + content[footer:].replace(true, lie))
+
+
+def varint(number: int) -> bytes:
+    """Write a positive number as Thrift does."""
+    left, written = number << 1, bytearray()
+    while left > 127:
+        written.append(left & 127 | 128)
+        left >>= 7
+    return bytes([*written, left])
+
+
+def nested(value: Any) -> pa.Table:
+    return pa.table({name: pa.array([value] * 1000) for name in COLUMNS})
+
+
+PARQUET: dict[str, tuple[Callable[[Path], None], set[int]]] = {
+    "a long word": (lambda file: pq.write_table(repeated(250_000, brand="x" * 200_000), file), {3}),
+    "a page that unpacks": (
+        lambda file: write_plain(file, pa.table({name: ["x" * (100 * MB)] for name in COLUMNS})),
+        {3},
+    ),
+    "a footer that lies": (write_lie, {3}),
+    "the same event": (lambda file: write_groups(file, repeated(1_000_000), 30), {0, 3}),
+    "a million rows of nothing": (
+        lambda file: write_groups(file, pa.table({n: pa.nulls(5_000_000, pa.string()) for n in COLUMNS}), 10),
+        {3},
+    ),
+    "many row groups": (lambda file: write_groups(file, repeated(1), 600), {0}),
+    "lists": (lambda file: pq.write_table(nested([[["x"]]]), file), {3}),
+    "structures": (lambda file: pq.write_table(nested({"a": {"b": 1}}), file), {3}),
+    "bytes": (lambda file: pq.write_table(nested(b"\xff\xfe"), file), {3}),
+    "durations": (lambda file: pq.write_table(nested(timedelta(1)), file), {0, 3, 4}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bomb", PARQUET)
+def test_a_small_parquet_file_of_any_content_ends_soon_and_in_a_sentence(bomb: str, tmp_path: Path) -> None:
+    write, codes = PARQUET[bomb]
+    write(tmp_path / "a.parquet")
+    assert ends_soon(tmp_path / "a.parquet", tmp_path / "out") in codes
+
+
+@given(st.data())
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_parquet_file_is_told_of(tmp_path: Path, data: st.DataObject) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(repeated(50), file)
+    content = bytearray(file.read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    file.write_bytes(content[: data.draw(st.integers(1, len(content)))] if data.draw(st.booleans()) else content)
+    with suppress(BadInputError):
+        for batch in raw.read(file, lambda _: None):
+            assert batch.schema == csv_rows.TEXT
 
 
 def read(path: Path, text: bytes) -> tuple[list[int], list[int]]:
