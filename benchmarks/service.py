@@ -36,7 +36,7 @@ BATCHES = 30
 EXPORTS = 3
 KEY, KEY_LINE = new_key("shop", ["lookup", "export"])
 WITH_KEY = b"Authorization: Bearer %b\r\n" % KEY.encode()
-SETTINGS = replace(lookup.SETTINGS, api_keys=KEY_LINE, requests_per_minute=1_000_000_000)
+SETTINGS = replace(lookup.SETTINGS, api_keys=KEY_LINE, requests_per_minute=1_000_000_000, daily_budget=1_000_000)
 
 
 def throughput(store: Path) -> bool:

@@ -23,6 +23,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from multiprocessing import get_context
 from pathlib import Path
@@ -98,20 +99,24 @@ class Asker:
     def _lookup(self) -> None:
         place = self._chosen.randrange(CLIENTS)
         status, content = self._ask(f"/segment/{FIRST + STEP * place}", 200)
-        if status == 200:
+        if status == HTTPStatus.OK:
             told = json.loads(content)
             self._judge(told["persona"] == self._persona(place, told["snapshot"]))
 
     def _batch(self) -> None:
         places = self._chosen.sample(range(CLIENTS), 100)
         body = json.dumps({"user_ids": [FIRST + STEP * place for place in places]})
-        _, content = self._ask("/segments", 200, body=body)
+        status, content = self._ask("/segments", 200, body=body)
+        if status != HTTPStatus.OK:
+            return
         told = json.loads(content)
         personas = [client["persona"] for client in told["clients"]]
         self._judge(personas == [self._persona(place, told["snapshot"]) for place in places])
 
     def _members(self) -> None:
-        _, content = self._ask("/personas/fox/clients?limit=50", 200)
+        status, content = self._ask("/personas/fox/clients?limit=50", 200)
+        if status != HTTPStatus.OK:
+            return
         told = json.loads(content)
         places = [(client["user_id"] - FIRST) // STEP for client in told["clients"]]
         self._judge({self._persona(place, told["snapshot"]) for place in places} == {"fox"})
@@ -149,7 +154,10 @@ def service(store: Path, keys: Path, log: Path) -> Iterator[tuple[int, int]]:
         "--api-keys-file",
         str(keys),
     ]
-    with log.open("wb") as stream, subprocess.Popen([*command, "--requests-per-minute", "0"], stderr=stream) as process:
+    with (
+        log.open("wb") as stream,
+        subprocess.Popen([*command, "--requests-per-minute", "0", "--daily-budget", "0"], stderr=stream) as process,
+    ):
         for _ in range(200):
             try:
                 socket.create_connection(("127.0.0.1", port)).close()

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from fault_plans import REFUSALS, Fault, Hold, Moment, Plan, Seen, undisturbed
 
+SKEWED = b"<Error><Code>RequestTimeTooSkewed</Code><Message>By the tests.</Message></Error>"
 PATIENCE_S = 60.0
 """What nothing here should ever have to wait for, so that a test that hangs ends."""
 
@@ -28,6 +30,7 @@ class FaultyProxy(ThreadingHTTPServer):
         self.upstream = upstream
         self.endpoint = f"http://127.0.0.1:{self.server_address[1]}"
         self.plan: Plan = undisturbed
+        self.checks_clock = False
         self.log: list[Seen] = []
 
     @property
@@ -67,12 +70,21 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.raw_requestline or not self.parse_request():
             self.close_connection = True
             return
+        if self.server.checks_clock and self._is_skewed():
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self._answer(403, [("Content-Type", "application/xml")], SKEWED)
+            return
         found = self.server.plan(self.command, self.path)
         if isinstance(found, Fault):
             self._disturbed(found)
         else:
             self._passed(found)
         self.wfile.flush()
+
+    def _is_skewed(self) -> bool:
+        """Tell whether a request was signed at a time that S3 takes for none of now: 15 minutes off."""
+        signed = datetime.strptime(self.headers["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
+        return abs(datetime.now(UTC) - signed) > timedelta(minutes=15)
 
     def _passed(self, hold: Hold | None) -> None:
         self._wait(hold, Moment.BEFORE)
