@@ -177,6 +177,22 @@ def test_a_damaged_parquet_file_is_told_of(tmp_path: Path, data: st.DataObject) 
             assert batch.schema == csv_rows.TEXT
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("unreadable", ["a.csv.gz", "z.csv.gz"])
+def test_a_file_that_cannot_be_read_among_large_ones_always_ends_alike(unreadable: str, tmp_path: Path) -> None:
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for name in ("b.csv", "c.csv", "d.csv"):
+        (folder / name).write_bytes(HEADER + ROW * 50_000)
+    whole = gzip.compress(HEADER + bytes(random.Random(2).choices(b"abc,\n", k=MB)))
+    (folder / unreadable).write_bytes(whole[: len(whole) // 2])
+    command = [sys.executable, "-m", "segmentation", "ingest", "--events", str(folder), "--out", str(tmp_path / "out")]
+    for _ in range(3):
+        done = subprocess.run(command, env={**os.environ, **ENVIRONMENT}, capture_output=True, text=True, check=False)
+        assert done.returncode == 3, done.stderr
+        assert done.stderr.strip().splitlines()[-1].startswith(f"segmentation: {unreadable} cannot be read")
+
+
 def read(path: Path, text: bytes) -> tuple[list[int], list[int]]:
     """Return the lines of the rows, and of those rejected."""
     path.write_bytes(text)

@@ -176,7 +176,7 @@ def test_what_stands_in_an_address(http: Any, content: bytes) -> None:
         f"/personas/fox/clients?limit={quoted}",
         f"/snapshot/changes?with={quoted}",
         f"/docs/{quoted}",
-        f"/client?id={quoted}",
+        f"/client?user_id={quoted}",
         f"/sign-in?next={quoted}",
     ):
         assert http.get(path).status_code < 500, path

@@ -281,6 +281,15 @@ def test_pages_count_towards_the_limit_of_a_key(tmp_path: Path) -> None:
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
 
 
+def test_who_has_asked_for_all_of_a_day_is_told_until_when(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = Person(tmp_path, api_keys=KEYS, requests_per_minute=0, daily_budget=1)
+    person.signs_in(READER)
+    monkeypatch.setattr("service.keys.limits._SMALLEST_SHOP", 0)
+    answers = [person.http.get("/client?user_id=8") for _ in range(2)]
+    assert answers[-1].status_code == 429
+    assert "midnight UTC" in answers[-1].text
+
+
 def test_the_key_is_nowhere_in_the_log(person: Person) -> None:
     person.signs_in(READER, "/client?user_id=512363741")
     person.http.get("/client?user_id=512363741")

@@ -73,6 +73,7 @@ class TooManyRequestsError(ProblemError):
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"This API key has asked for all that it may for now; try again in {retry_after_s} s.")
+        self.retry_after_s = retry_after_s
         self.headers = {"Retry-After": str(retry_after_s)}
 
 
