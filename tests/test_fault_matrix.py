@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -214,9 +215,11 @@ def test_a_command(  # noqa: PLR0917 (what a run needs)
         moments = [1] if resource in FROM_THE_BEGINNING else [count // 2]
         moments = [1, count // 2, count] if resource == "SIGKILL" else moments
         cells[resource] = {on_disk(command, fresh(prepared, tmp_path), kind, at, faulty_disk) for at in moments}
-    for resource, fault in REMOTE.items():
-        folder = fresh(prepared, tmp_path)
-        cells[resource] = {over_s3(command, folder, moto, fault, faulty_disk) if command.asks_s3 else NOT_ASKED}
+    cells |= (
+        over_s3(command, prepared, tmp_path, moto, faulty_disk)
+        if command.asks_s3
+        else {resource: {NOT_ASKED} for resource in REMOTE}
+    )
     hold(found, name, cells)
 
 
@@ -264,22 +267,33 @@ def repeat(folder: Path, asked: list[str]) -> None:
     assert exit_code == 0, said.getvalue()
 
 
-def over_s3(command: Command, folder: Path, server: S3Server, fault: Fault | None, faulty_disk: Path) -> str:
-    """Run a command whose requests to S3 fail from the second on, or all that are signed at a wrong time."""
-    url = in_s3(folder, server)
-    store = opened(server.environment, url)
-    before = store.current()
-    with faulty_proxy(server.endpoint) as proxy:
-        disturbed = {**server.environment, "AWS_ENDPOINT_URL": proxy.endpoint, "MENAGERIE_S3_TIMEOUT_S": "1"}
-        if fault:
-            proxy.plan = from_the(2, fault, times=inf)
-        else:
-            proxy.checks_clock = True
-            disturbed |= {"FAULT_CLOCK": str(HOUR_S), "LD_PRELOAD": str(faulty_disk)}
-        told = outcome(segmentation(folder, typed(command, folder, url), **disturbed), command, store, before)
+def over_s3(
+    command: Command, prepared: Path, tmp_path: Path, server: S3Server, faulty_disk: Path
+) -> dict[str, set[str]]:
+    """Run a command once for each way in which S3 can fail, at the same time, because most of it is waiting."""
+    folders = {resource: fresh(prepared, tmp_path / token_hex(4)) for resource in REMOTE}
+    urls = {resource: in_s3(folder, server) for resource, folder in folders.items()}
+
+    def failed(resource: str) -> str:
+        """Fail requests from the second on, or all that are signed at a wrong time."""
+        folder, url, fault = folders[resource], urls[resource], REMOTE[resource]
+        store = opened(server.environment, url)
+        before = store.current()
+        with faulty_proxy(server.endpoint) as proxy:
+            more = {**server.environment, "AWS_ENDPOINT_URL": proxy.endpoint, "MENAGERIE_S3_TIMEOUT_S": "1"}
+            if fault:
+                proxy.plan = from_the(2, fault, times=inf)
+            else:
+                proxy.checks_clock = True
+                more |= {"FAULT_CLOCK": str(HOUR_S), "LD_PRELOAD": str(faulty_disk)}
+            return outcome(segmentation(folder, typed(command, folder, url), **more), command, store, before)
+
+    with ThreadPoolExecutor(len(REMOTE)) as pool:
+        told = dict(zip(REMOTE, pool.map(failed, REMOTE), strict=True))
     with patch.dict(os.environ, server.environment):
-        repeat(folder, typed(command, folder, url))
-    return told
+        for resource in REMOTE:
+            repeat(folders[resource], typed(command, folders[resource], urls[resource]))
+    return {resource: {one} for resource, one in told.items()}
 
 
 def in_s3(folder: Path, server: S3Server) -> str:
