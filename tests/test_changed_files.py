@@ -57,8 +57,14 @@ def empty(file: Path) -> None:
     file.open("wb").close()
 
 
-@pytest.mark.parametrize("change", [truncate, overwrite, empty])
-@pytest.mark.parametrize("name", [USER_IDS, ANSWERS, FEATURES])
+QUICK = ((USER_IDS, truncate), (ANSWERS, overwrite))
+OTHERS = [(name, change) for name in (USER_IDS, ANSWERS, FEATURES) for change in (truncate, overwrite, empty)]
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [*QUICK, *(pytest.param(*other, marks=pytest.mark.slow) for other in OTHERS if other not in QUICK)],
+)
 def test_nothing_is_answered_from_a_file_that_was_written_to(
     store: Path, tmp_path: Path, name: str, change: Callable[[Path], None]
 ) -> None:
