@@ -1,10 +1,13 @@
 """Raw files made to take all memory or to never end: small, and of any content."""
 
+import bz2
 import gzip
+import lzma
 import os
 import random
 import subprocess
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -75,6 +78,20 @@ def test_a_small_file_of_any_content_ends_soon_and_in_a_sentence(bomb: str, tmp_
     with (tmp_path / "raw" / "a.csv.gz").open("wb") as file:
         file.writelines(packed(*BOMBS[bomb]))
     ends_soon(tmp_path / "raw" / "a.csv.gz", tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", ["bz2", "xz", "zst", "zip"])
+def test_a_bomb_packed_otherwise_ends_soon_too(ending: str, tmp_path: Path) -> None:
+    content, file = HEADER + b"\n" * (100 * MB) + b"a" * (100 * MB), tmp_path / f"a.csv.{ending}"
+    if ending == "zip":
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("a.csv", content)
+    elif ending == "zst":
+        file.write_bytes(pa.compress(content, "zstd", asbytes=True))
+    else:
+        file.write_bytes({"bz2": bz2, "xz": lzma}[ending].compress(content))
+    assert ends_soon(file, tmp_path / "out") == 3
 
 
 def ends_soon(file: Path, out: Path) -> int:

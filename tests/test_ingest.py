@@ -1,10 +1,13 @@
 """Raw files in, typed events out, and every row accounted for."""
 
+import bz2
 import csv
 import gzip
 import json
+import lzma
 import random
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,6 +27,7 @@ from segmentation.ingest.ingest import ingest
 from segmentation.ingest.ingested import Ingested, account
 from segmentation.ingest.month_files import holds_each_once
 from segmentation.tools import engine
+from segmentation.tools.progress import Silent
 
 HEADER = ",".join(oracle.FIELDS)
 GOOD = "2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acme,9.99,33,s1"
@@ -498,6 +502,92 @@ def test_a_folder_is_its_raw_files(tmp_path: Path) -> None:
     done = ingest([raw], tmp_path / "out")
     assert [file.name for file in done.files] == ["a.csv", "b.csv.gz"]
     assert len(events(tmp_path / "out")) == 40
+
+
+class Said(Silent):
+    """Keeps what was said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def test_what_is_passed_over_in_a_folder_is_said(tmp_path: Path) -> None:
+    raw, said = tmp_path / "raw", Said()
+    for folder in ("2019-11", "month=2019-12"):
+        (raw / folder).mkdir(parents=True)
+        write(raw / folder / "c.csv", row(user_id="7"))
+    write(raw / "A.CSV", GOOD)
+    (raw / "b.Csv.Gz").write_bytes(gzip.compress(write(tmp_path / "b", row(user_id="8")).read_bytes()))
+    for name in (
+        "d.tsv",
+        "e.gz",
+        "._a.csv",
+        ".f.csv",
+        "~$g.csv",
+        ".~lock.a.csv#",
+        ".DS_Store",
+        "Thumbs.db",
+        "_SUCCESS",
+    ):
+        (raw / name).write_text("no events")
+    (raw / "month=2019-12" / "h.txt").write_text("no events")
+    done = ingest([raw], tmp_path / "out", said)
+    assert [file.name for file in done.files] == ["A.CSV", "b.Csv.Gz", "c.csv"]
+    assert len(events(tmp_path / "out")) == 3
+    (line,) = said.lines
+    assert line == (
+        "Passed over in raw: ._a.csv, .f.csv, .~lock.a.csv#, the subfolder 2019-11, d.tsv, e.gz, month=2019-12/h.txt, "
+        "~$g.csv."
+    )
+
+
+def zipped(content: bytes, file: Path, names: Sequence[str] = ("a.csv",), folder: str = "__MACOSX/") -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{folder}._a.csv", b"of a system")
+        for name in names:
+            archive.writestr(name, content)
+
+
+PACKINGS: dict[str, Callable[[bytes, Path], object]] = {
+    "a.csv.gz": lambda content, file: file.write_bytes(gzip.compress(content)),
+    "a.csv.bz2": lambda content, file: file.write_bytes(bz2.compress(content)),
+    "a.csv.xz": lambda content, file: file.write_bytes(lzma.compress(content)),
+    "a.csv.zst": lambda content, file: file.write_bytes(pa.compress(content, "zstd", asbytes=True)),
+    "a.csv.zip": zipped,
+    "a.zip": zipped,
+    "a.csv": lambda content, file: file.write_bytes(gzip.compress(content)),
+}
+
+
+@pytest.mark.parametrize("name", PACKINGS)
+def test_however_a_file_is_packed_its_events_are_read(tmp_path: Path, name: str) -> None:
+    content = write(tmp_path / "plain", GOOD, "x,y", row(brand='"a\nb"')).read_bytes()
+    PACKINGS[name](content, tmp_path / name)
+    (file,) = ingest([tmp_path / name], tmp_path / "out").files
+    assert (file.rows_read, file.rows_kept) == (3, 2)
+    packed = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(packed[: len(packed) * 2 // 3])
+    with pytest.raises(BadInputError, match=f"^{name} cannot be read: "):
+        ingest([tmp_path / name], tmp_path / "other")
+
+
+def test_an_archive_of_several_files_or_of_secrets_is_told_of(tmp_path: Path) -> None:
+    zipped(GOOD.encode(), tmp_path / "two.zip", ("a.csv", "b.csv"))
+    with pytest.raises(BadInputError, match=r"two\.zip holds 2 files, and should hold one; unpack it"):
+        ingest([tmp_path / "two.zip"], tmp_path / "out")
+    zipped(GOOD.encode(), tmp_path / "none.zip", ())
+    with pytest.raises(BadInputError, match=r"none\.zip holds 0 files"):
+        ingest([tmp_path / "none.zip"], tmp_path / "out")
+    zipped(GOOD.encode(), tmp_path / "secret.zip")
+    content = bytearray((tmp_path / "secret.zip").read_bytes())
+    for place in (content.rindex(b"PK\x01\x02") + 8, content.rindex(b"PK\x03\x04") + 6):
+        content[place] |= 1
+    (tmp_path / "secret.zip").write_bytes(content)
+    with pytest.raises(BadInputError, match=r"secret\.zip is encrypted"):
+        ingest([tmp_path / "secret.zip"], tmp_path / "out")
 
 
 # The account

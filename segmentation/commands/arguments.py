@@ -81,7 +81,7 @@ def _run_arguments(one: argparse.ArgumentParser) -> None:
 
 def _stage_arguments(add: Callable[[str, str], argparse.ArgumentParser]) -> None:
     one = add("ingest", "clean raw files into typed, monthly Parquet, and account for every row")
-    _events(one, "raw files (.csv, .csv.gz, .parquet) or folders of them, also s3:// URLs")
+    _events(one, "raw files (.csv, packed or not, .parquet) or folders of them, also s3:// URLs")
     one.add_argument(
         "--out", type=_path, required=True, metavar="DIR", help="folder of ingested events, made or added to"
     )

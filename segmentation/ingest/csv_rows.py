@@ -16,6 +16,7 @@ import pyarrow.csv
 
 from contract.errors import BadInputError
 from segmentation.ingest import events, reasons
+from segmentation.ingest.packed import unpacked
 
 BLOCK_BYTES = 8 << 20
 """Text read at once: some 60,000 rows. Larger blocks leave the processor's cache, smaller ones cost calls."""
@@ -49,8 +50,8 @@ RejectRow = Callable[[Reject], None]
 
 
 def read_csv(path: Path, reject: RejectRow) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a CSV file, plain or gzipped, as `TEXT`; rows of another shape go to `reject`."""
-    with pa.input_stream(path, compression="gzip" if path.suffix == ".gz" else None) as stream:
+    """Yield the rows of a CSV file, plain or packed, as `TEXT`; rows of another shape go to `reject`."""
+    with unpacked(path) as stream:
         text = _Readable(stream, path.name, max(SMALL, MOST_TIMES * path.stat().st_size))
         try:
             yield from _rows_of(path, text, reject)

@@ -27,7 +27,7 @@ from segmentation.tools.workspace import workspace
 
 def ingest(sources: Sequence[Path], out: Path, reporter: Reporter = SILENT) -> Ingested:
     """Clean the raw files among `sources` (files or folders) into `out`; raise BadInputError when one is unreadable."""
-    paths = raw.find(sources)
+    paths = raw.find(sources, reporter)
     try:
         with workspace(out, reporter) as scratch, engine.connect(scratch) as connection:
             return _ingest(connection, paths, out, scratch, reporter)

@@ -6,29 +6,59 @@ from pathlib import Path
 import pyarrow as pa
 
 from contract.errors import BadInputError
+from segmentation.ingest import packed
 from segmentation.ingest.csv_rows import Reject, read_csv
 from segmentation.ingest.parquet_rows import read_parquet
 from segmentation.tools.engine import reason
+from segmentation.tools.progress import SILENT, Reporter
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
+SUFFIXES = (".csv", *(f".csv{ending}" for ending in packed.ENDINGS), ".zip", ".parquet")
 
 
-def find(paths: Sequence[Path]) -> list[Path]:
-    """Return the raw files among `paths` and directly in the folders among them, by name."""
+_LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "_SUCCESS"})
+"""What nobody would miss, and so is passed over without a word."""
+
+
+def find(paths: Sequence[Path], reporter: Reporter = SILENT) -> list[Path]:
+    """Return the raw files among `paths` and in the folders among them, by name; say what is passed over there."""
     found: list[Path] = []
     for path in paths:
         if not path.exists():
             raise BadInputError(f"There is no file or folder {path.name}.")
-        inside = sorted(p for p in path.iterdir() if p.name.endswith(SUFFIXES)) if path.is_dir() else [path]
+        inside, passed_over = _inside(path) if path.is_dir() else ([path], [])
+        if passed_over:
+            reporter.say(f"Passed over in {path.name}: {', '.join(passed_over)}.")
         if not inside:
             raise BadInputError(f"The folder {path.name} holds no events: no {', '.join(SUFFIXES)} in it.")
         found += inside
     for path in found:
-        if not path.name.endswith(SUFFIXES):
+        if not is_raw(path.name):
             raise BadInputError(f"{path.name} is no raw file: its name ends in none of {', '.join(SUFFIXES)}.")
         if not path.is_file():
             raise BadInputError(f"{path.name} is no regular file, and cannot be read as one.")
     return sorted(found, key=lambda path: (path.name, str(path)))
+
+
+def is_raw(name: str) -> bool:
+    """Return whether a file's name is one of a raw file; what systems hide or leave open is none."""
+    return name.lower().endswith(SUFFIXES) and not name.startswith((".", "~$"))
+
+
+def _inside(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return a folder's raw files, also those in folders such as `month=2019-10`, and what else is there, as told."""
+    found, others = [], []
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and "=" in path.name:
+            deeper = _inside(path)
+            found += deeper[0]
+            others += [f"{path.name}/{other}" for other in deeper[1]]
+        elif path.is_dir():
+            others.append(f"the subfolder {path.name}")
+        elif is_raw(path.name):
+            found.append(path)
+        elif path.name not in _LEFT_BY_SYSTEMS:
+            others.append(path.name)
+    return found, others
 
 
 def read(path: Path, reject: Callable[[Reject], None]) -> Iterator[pa.RecordBatch]:
@@ -36,8 +66,8 @@ def read(path: Path, reject: Callable[[Reject], None]) -> Iterator[pa.RecordBatc
 
     Raises BadInputError when the file cannot be read to its end.
     """
-    batches = read_parquet(path) if path.suffix == ".parquet" else read_csv(path, reject)
+    batches = read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, reject)
     try:
         yield from batches
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, *packed.FAULTS) as error:
         raise BadInputError(f"{path.name} cannot be read: {reason(error)}.") from error

@@ -31,7 +31,7 @@ def prepare(sources: Sequence[str], store: Store, work: Path, reporter: Reporter
         if not is_whole(given):
             raise BadInputError(f"Of the ingested events in {sources[0]} some are missing; ingest them anew.")
         return given
-    local, remote = _found(sources)
+    local, remote = _found(sources, reporter)
     hashed = list(zip(digests(local, work / DIGESTS), local, strict=True))
     wanted = {sha256 for sha256, _ in hashed} | {_identity(o) for _, objects in remote for o in objects}
     folder = work / lineage.key_of(wanted)
@@ -92,7 +92,7 @@ def _reused(files: int, new: int) -> str:
 
 def fetch(sources: Sequence[str], folder: Path, reporter: Reporter) -> list[Path]:
     """Return the raw files among the sources as local ones, those on S3 downloaded into `folder`."""
-    local, remote = _found(sources)
+    local, remote = _found(sources, reporter)
     return [*local, *_fetch(remote, folder, reporter)]
 
 
@@ -112,21 +112,21 @@ def _ingested(source: str, work: Path, reporter: Reporter) -> Path | None:
 Remote = list[tuple[Bucket, list[Object]]]
 
 
-def _found(sources: Sequence[str]) -> tuple[list[Path], Remote]:
+def _found(sources: Sequence[str], reporter: Reporter) -> tuple[list[Path], Remote]:
     paths = [Path(source) for source in sources if not is_bucket(source)]
     remote = [raw_objects(source) for source in sources if is_bucket(source)]
-    return raw.find(paths) if paths else [], remote
+    return raw.find(paths, reporter) if paths else [], remote
 
 
 def raw_objects(url: str) -> tuple[Bucket, list[Object]]:
     """List the raw files at or below a URL."""
     above, _, name = url.rpartition("/")
-    if name.endswith(raw.SUFFIXES):
+    if raw.is_raw(name):
         bucket = open_bucket(above)
         found = [o for o in bucket.objects(name) if o.key == name]
     else:
         bucket = open_bucket(url)
-        found = [o for o in bucket.objects() if o.key.endswith(raw.SUFFIXES)]
+        found = [o for o in bucket.objects() if raw.is_raw(o.key.rpartition("/")[2])]
     if not found:
         raise BadInputError(f"{url} holds no events: no {', '.join(raw.SUFFIXES)} in it.")
     return bucket, found
