@@ -79,8 +79,13 @@ def integer(text: str) -> int | None:
 
 
 def words(text: str) -> str | None:
-    """Trim and lower; empty is None."""
-    return text.strip().lower() or None
+    """Trim and lower; empty is None, and so is what stands for nothing."""
+    return known(text.strip().lower())
+
+
+def known(text: str) -> str | None:
+    """Return a text but for one that is empty or that databases, spreadsheets and data frames write for nothing."""
+    return None if re.fullmatch(r"|null|nan|none|#?n/a|<na>|\\n", text, re.IGNORECASE) else text
 
 
 def instant(text: str) -> datetime | None:
@@ -130,7 +135,7 @@ def clean(row: dict[str, str]) -> Event:
         brand=words(row["brand"]),
         price=price,
         user_id=user_id,
-        user_session=row["user_session"] or None,
+        user_session=known(row["user_session"]),
     )
 
 

@@ -43,6 +43,8 @@ TYPES = {
     "user_session": pa.string(),
 }
 
+NOTHING = ("NULL", "null", "NaN", "nan", "None", "N/A", "n/a", "#N/A", "<NA>", "\\N")
+
 at = datetime.fromisoformat
 
 
@@ -216,6 +218,10 @@ def test_nothing_rejected_leaves_no_rejects(tmp_path: Path) -> None:
         (row(price="99999999999999.9999"), "price", Decimal("99999999999999.9999")),
         (row(user_session=""), "user_session", None),
         (row(user_session="S1"), "user_session", "S1"),
+        *((row(user_session=word), "user_session", None) for word in NOTHING),
+        *((row(brand=word), "brand", None) for word in NOTHING),
+        *((row(category_code=f" {word} "), "category_code", None) for word in NOTHING),
+        *((row(brand=f"{word}s"), "brand", f"{word}s".lower()) for word in NOTHING),
         (row(category_id=""), "category_id", None),
         (row(category_id="none"), "category_id", None),
         (row(category_id="1.5"), "category_id", None),

@@ -27,9 +27,10 @@ CREATE TEMP MACRO instant(text) AS CASE
         - to_minutes(offset_minutes(replace(regexp_extract(text, '[+-](\d\d(:?\d\d)?)$', 1), ':', '')))
           * CASE WHEN regexp_matches(text, '-\d\d(:?\d\d)?$') THEN -1 ELSE 1 END
     ELSE TRY_CAST(regexp_replace(text, ' ?(UTC|Z)$', '') AS TIMESTAMP) END;
-CREATE TEMP MACRO tidy(text) AS nullif(lower(trim(text, E' \t\r\n')), '');
+CREATE TEMP MACRO known(text) AS CASE WHEN text <> '' AND lower(text) NOT IN ({null_words}) THEN text END;
+CREATE TEMP MACRO tidy(text) AS known(lower(trim(text, E' \t\r\n')));
 CREATE TEMP MACRO below_zero(text) AS prefix(ltrim(text), '-') AND coalesce(TRY_CAST(text AS DOUBLE) < 0, false);
-""".replace("{time}", TIME)
+""".replace("{time}", TIME).replace("{null_words}", ", ".join(f"'{word}'" for word in events.NULL_WORDS))
 
 CLEAN = """
 WITH typed AS (
@@ -43,7 +44,7 @@ WITH typed AS (
         tidy(brand) AS brand,
         TRY_CAST(price AS DECIMAL(18, 4)) AS price,
         whole_number(user_id) AS user_id,
-        nullif(trim(user_session), '') AS user_session,
+        known(trim(user_session)) AS user_session,
         CASE
             WHEN concat(raw.event_time, raw.event_type, raw.product_id, raw.category_id, raw.category_code,
                         raw.brand, raw.price, raw.user_id, raw.user_session) = '' THEN '{WRONG_FIELDS}'

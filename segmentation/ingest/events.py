@@ -22,4 +22,7 @@ SCHEMA = pa.schema(
 )
 """A cleaned event; times are UTC, the price is per item in the shop's currency."""
 
+NULL_WORDS = ("null", "nan", "none", "n/a", "#n/a", "<na>", "\\n")
+"""What databases, spreadsheets and data frames write where there is nothing, in small letters."""
+
 COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)

@@ -12,6 +12,8 @@ _ZONE = " UTC"
 _TIME_LENGTH = len("2019-10-01 00:00:00")
 _BLANKS = " \t\r\n"
 _TYPES = pa.array(events.EVENT_TYPES)
+_NOTHING = pa.array(["", *events.NULL_WORDS])
+_LONGEST_NULL = max(map(len, events.NULL_WORDS))
 
 
 def typed(batch: pa.RecordBatch) -> pa.Table | None:
@@ -26,7 +28,7 @@ def typed(batch: pa.RecordBatch) -> pa.Table | None:
             "brand": _tidy(batch["brand"]),
             "price": _prices(batch["price"]),
             "user_id": _ids(batch["user_id"]),
-            "user_session": _or_null(pc.utf8_trim(batch["user_session"], " ")),
+            "user_session": _known(pc.utf8_trim(batch["user_session"], " ")),
         }
     except pa.ArrowInvalid:
         return None
@@ -64,7 +66,14 @@ def _tidy(text: pa.Array) -> pa.Array:
     coded = text.dictionary_encode()
     words = coded.dictionary
     _demand(pc.all(pc.string_is_ascii(words)))  # the engine and Arrow may not agree on other letters
-    return _or_null(pc.ascii_lower(pc.ascii_trim(words, _BLANKS))).take(coded.indices)
+    return _known(pc.ascii_lower(pc.ascii_trim(words, _BLANKS))).take(coded.indices)
+
+
+def _known(text: pa.Array) -> pa.Array:
+    """Put null where there is nothing, or a word that stands for it."""
+    if pc.min(pc.binary_length(text)).as_py() > _LONGEST_NULL:  # as sessions are, of which there are many
+        return text
+    return pc.if_else(pc.is_in(pc.utf8_lower(text), _NOTHING), None, text)
 
 
 def _or_null(text: pa.Array) -> pa.Array:
