@@ -148,7 +148,7 @@ class Table:
     def read(cls) -> "Table":
         lines = [line for line in DOCS.read_text().splitlines() if line.startswith("| ")] if DOCS.exists() else []
         split = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in lines]
-        return cls({row[0]: dict(zip(split[0][1:], row[1:], strict=True)) for row in split[2:]} if split else {})
+        return cls({row[0]: dict(zip(split[0][1:], row[1:], strict=True)) for row in split[1:]} if split else {})
 
     def text(self) -> str:
         lines = ["| | " + " | ".join(RESOURCES) + " |", "|---" * (len(RESOURCES) + 1) + "|"]
