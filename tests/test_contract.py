@@ -51,7 +51,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 def service(tmp_path: Path) -> Iterator[Running]:
     publish_small(tmp_path, as_of=date(2020, 3, 31))  # for what has changed since
     publish_small(tmp_path)
-    keys = {"MENAGERIE_API_KEYS": KEY_LINE, "MENAGERIE_REQUESTS_PER_MINUTE": "0"}
+    keys = {"MENAGERIE_API_KEYS": KEY_LINE, "MENAGERIE_REQUESTS_PER_MINUTE": "0", "MENAGERIE_DAILY_BUDGET": "0"}
     with running(tmp_path, tmp_path / "log", environment=keys) as started:
         yield started
 
