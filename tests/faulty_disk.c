@@ -70,9 +70,10 @@ static int fault(int folder, const char *path, enum access access) {
   if (!kind || !below(folder, path)) { errno = before; return 0; }
   long now = __atomic_add_fetch(&operations, 1, __ATOMIC_SEQ_CST);
   if (count) {
-    int file = REAL(open)(count, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    /* One width, and never emptied: whoever reads between two operations finds a number. */
+    int file = REAL(open)(count, O_WRONLY | O_CREAT, 0600);
     char text[32];
-    int length = snprintf(text, sizeof text, "%ld", now);
+    int length = snprintf(text, sizeof text, "%20ld", now);
     if (file >= 0) { REAL(write)(file, text, (size_t)length); REAL(close)(file); }
   }
   if (now >= (after ? atol(after) : 1)) {

@@ -281,11 +281,12 @@ def over_s3(
     """Run a command once for each way in which S3 can fail, at the same time, because most of it is waiting."""
     folders = {resource: fresh(prepared, tmp_path / token_hex(4)) for resource in REMOTE}
     urls = {resource: in_s3(folder, server) for resource, folder in folders.items()}
+    # Opened one after another: each takes the place of the process's environment for a moment.
+    stores = {resource: opened(server.environment, url) for resource, url in urls.items()}
 
     def failed(resource: str) -> str:
         """Fail requests from the second on, or all that are signed at a wrong time."""
-        folder, url, fault = folders[resource], urls[resource], REMOTE[resource]
-        store = opened(server.environment, url)
+        folder, url, store, fault = folders[resource], urls[resource], stores[resource], REMOTE[resource]
         before = store.current()
         with faulty_proxy(server.endpoint) as proxy:
             more = {**server.environment, "AWS_ENDPOINT_URL": proxy.endpoint, "MENAGERIE_S3_TIMEOUT_S": "1"}
