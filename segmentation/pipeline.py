@@ -9,9 +9,12 @@ from typing import Any
 from contract.errors import BadInputError
 from segmentation.contents import contents_of
 from segmentation.features.columns import SCHEMA
+from segmentation.features.doubts import doubts
 from segmentation.features.table import write_clients
 from segmentation.ingest import sources
 from segmentation.ingest.ingested import Ingested, account
+from segmentation.ingest.reasons import told
+from segmentation.ingest.said import say_account
 from segmentation.kept import named, of_snapshot, recorded
 from segmentation.model.assign import assign_file
 from segmentation.model.backtest import MOST_MONTHS, backtest, covered
@@ -74,10 +77,13 @@ def run(run: Run, reporter: Reporter, now: datetime) -> Outcome:
         kept = kept_model(run, served_before, reporter)
         events = sources.prepare([str(source) for source in run.events], store, work, reporter)
         ingested = account(events)
+        say_account(ingested, reporter)
         check_rejects(ingested)
         clients, segments = scratch / "clients.parquet", scratch / "segments.parquet"
         with reporter.step("Building the client table"):
             write_clients(events, run.as_of, clients, run.timezone)
+        for sentence in doubts(clients, events, run.as_of).sentences:
+            reporter.say(f"Warning: {sentence}")
         fitted = _model(run, kept, StoredTable(clients, SCHEMA, "features"), reporter)
         files = dump(fitted.model)
         with reporter.step("Giving each client a persona"):
@@ -132,8 +138,7 @@ def check_rejects(ingested: Ingested) -> None:
     for file in ingested.files:
         rejected = sum(file.rejected.values())
         if rejected >= REJECTS_NOTICED and rejected > file.rows_read * REJECTS_ALLOWED:
-            usual = max(file.rejected, key=file.rejected.__getitem__)
             raise QualityGateError(
-                f"{rejected:,} of the {file.rows_read:,} rows of {file.name} were rejected, mostly because {usual};"
-                f" more than {REJECTS_ALLOWED:.0%} is no accident."
+                f"{rejected:,} of the {file.rows_read:,} rows of {file.name} were rejected, and more than"
+                f" {REJECTS_ALLOWED:.0%} is no accident: {told(file.rejected, file.examples)}."
             )

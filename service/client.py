@@ -13,9 +13,12 @@ from urllib.request import Request, urlopen
 
 
 class Segment(TypedDict, total=False):
-    """Who a client is; docs/service.md says what each member means, and when it is there."""
+    """Who a client is; docs/service.md says what each member means, and when it is there.
 
-    user_id: int
+    Ids beyond 2^53 are strings.
+    """
+
+    user_id: int | str
     persona: str
     label: dict[str, str]
     emoji: str
@@ -33,7 +36,7 @@ class Segment(TypedDict, total=False):
 class Member(TypedDict):
     """One client of a persona."""
 
-    user_id: int
+    user_id: int | str
     persona: str
     cluster: int
     confidence: float
@@ -58,7 +61,7 @@ class Client:
         self._headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         self._timeout_s = timeout_s
 
-    def segment(self, user_id: int, *include: str) -> Segment | None:
+    def segment(self, user_id: int | str, *include: str) -> Segment | None:
         """Return who a client is, None when the snapshot does not know it; `include` "features" or "reasons"."""
         query = f"?include={','.join(include)}" if include else ""
         try:
@@ -68,7 +71,7 @@ class Client:
                 return None
             raise
 
-    def segments(self, user_ids: Iterable[int]) -> list[dict[str, Any]]:
+    def segments(self, user_ids: Iterable[int | str]) -> list[dict[str, Any]]:
         """Return who many clients are, in their order; each answer has a status, found or not_found."""
         return self._read("/segments", {"user_ids": list(user_ids)})["clients"]
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from serving import ENVIRONMENT
 
 from contract.errors import BadInputError
-from segmentation.ingest import csv_rows, raw
+from segmentation.ingest import csv_rows, raw, text_stream
 from segmentation.ingest.csv_rows import read_csv
 from segmentation.ingest.events import COLUMNS
 
@@ -190,7 +190,7 @@ def test_a_damaged_parquet_file_is_told_of(tmp_path: Path, data: st.DataObject) 
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     file.write_bytes(content[: data.draw(st.integers(1, len(content)))] if data.draw(st.booleans()) else content)
     with suppress(BadInputError):
-        for batch in raw.read(file, lambda _: None):
+        for batch in raw.read(file, lambda _: None, print):
             assert batch.schema == csv_rows.TEXT
 
 
@@ -214,7 +214,7 @@ def read(path: Path, text: bytes) -> tuple[list[int], list[int]]:
     """Return the lines of the rows, and of those rejected."""
     path.write_bytes(text)
     rejects: list[csv_rows.Reject] = []
-    lines = [line for batch in read_csv(path, rejects.append) for line in batch["line"].to_pylist()]
+    lines = [line for batch in read_csv(path, rejects.append, print) for line in batch["line"].to_pylist()]
     return lines, [reject.line for reject in rejects]
 
 
@@ -224,6 +224,7 @@ def test_blank_lines_are_no_rows_and_lines_are_counted_with_them(
     end: bytes, block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(csv_rows, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_stream, "HEAD_BYTES", block)
     rng = random.Random(block)
     for _ in range(20):
         text, line = b"", 1
@@ -246,7 +247,7 @@ def test_a_blank_line_within_quotes_stays(tmp_path: Path) -> None:
     quoted = ROW.replace(b",b,", b',"b\n\nc",')
     path = tmp_path / "a.csv"
     path.write_bytes(HEADER + b"\n" + quoted + ROW)
-    (batch,) = read_csv(path, lambda reject: pytest.fail(reject.row))
+    (batch,) = read_csv(path, lambda reject: pytest.fail(reject.row), print)
     assert batch["brand"].to_pylist() == ["b\n\nc", "b"]
 
 
@@ -255,4 +256,4 @@ def test_what_unpacks_to_far_more_than_it_takes_is_told(tmp_path: Path, monkeypa
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(HEADER + ROW * 100_000))
     with pytest.raises(Exception, match=r"a\.csv\.gz unpacks to more than 200 times its size"):
-        list(read_csv(path, lambda _: None))
+        list(read_csv(path, lambda _: None, print))

@@ -19,6 +19,7 @@ from contract.columns import NAMES
 from contract.errors import BadInputError, WrongUsageError
 from segmentation.features import table as features
 from segmentation.features.columns import SCHEMA
+from segmentation.features.doubts import Doubts, doubts
 from segmentation.features.table import client_table, read_clients, write_clients
 from segmentation.ingest.ingest import ingest
 
@@ -582,3 +583,43 @@ def test_rollups_of_other_events_are_made_anew(tmp_path: Path) -> None:
     for mine in (tmp_path / "one" / "rollup").rglob("*.parquet"):
         mine.unlink()
     assert client_table(tmp_path / "one", AS_OF) == table
+
+
+# What is odd about the events as a whole
+
+
+def doubted(tmp_path: Path, *lines: str) -> Doubts:
+    """Ingest lines of `event_time,event_type,user_id`, and look at them as of 30 April 2020."""
+    rows = [line.split(",") for line in lines]
+    text = "\n".join(f"{time} UTC,{kind},1,1,,,2.50,{user}," for time, kind, user in rows)
+    (tmp_path / "shop.csv").write_text(f"{','.join(oracle.FIELDS)}\n{text}\n")
+    ingest([tmp_path / "shop.csv"], tmp_path / "events")
+    as_of, clients = date(2020, 4, 30), tmp_path / "clients.parquet"
+    write_clients(tmp_path / "events", as_of, clients)
+    return doubts(clients, tmp_path / "events", as_of)
+
+
+def test_what_is_odd_about_the_events_is_told(tmp_path: Path) -> None:
+    usual = [f"2020-04-{day:02} 10:00:00,purchase,{day}" for day in range(1, 29)]
+    one = [f"2020-04-29 10:00:{second:02},view,1" for second in range(27)]
+    found = doubted(tmp_path, *usual, *one, "2031-01-01 00:00:00,view,2", "2020-05-01 00:00:00,purchase,3")
+    assert (found.events_after, found.clients, found.best_day_share) == (2, 28, 1 / 28)
+    assert found.largest_client == 28 / 55
+    assert found.sentences == [
+        "2 events lie after the as-of date, and do not count.",
+        "one user has 51% of all events; is it a guest account, or a robot?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "said"),
+    [
+        (0, ["all purchases lie on one day, 2020-04-28; is it the day of an export?"]),
+        (5, ["75% of all purchases lie on one day, 2020-04-28."]),
+        (20, []),
+    ],
+)
+def test_a_day_of_most_purchases_is_told(tmp_path: Path, elsewhere: int, said: list[str]) -> None:
+    that_day = [f"2020-04-28 10:00:00,purchase,{user}" for user in range(15)]
+    before = [f"2020-04-{day + 1:02} 10:00:00,purchase,{100 + day}" for day in range(elsewhere)]
+    assert doubted(tmp_path, *that_day, *before).sentences == said

@@ -20,7 +20,7 @@ from snapshots import publish_small
 from contract.columns import FEATURES
 from contract.errors import BadInputError
 from contract.snapshot import NO_ID, SNAPSHOT_ID, canonical, seal, served_id
-from segmentation.ingest import csv_rows, raw
+from segmentation.ingest import csv_rows, raw, text_stream
 from segmentation.ingest.events import COLUMNS
 from service.answers.sent_features import EXAMPLE
 from service.app import create_app
@@ -89,11 +89,12 @@ def with_kept(kind: str) -> Callable[[Any], Any]:
 @given(content=spoilt([CSV, b"", CSV[:-1], b"\xef\xbb\xbf" + CSV], "csv"), block=st.sampled_from([64, 8 << 20]))
 def test_rows_of_a_raw_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, block: int) -> None:
     monkeypatch.setattr(csv_rows, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_stream, "HEAD_BYTES", block)
     file = tmp_path / "a.csv"
     file.write_bytes(content)
     rejects: list[csv_rows.Reject] = []
     with suppress(BadInputError):
-        for batch in raw.read(file, rejects.append):
+        for batch in raw.read(file, rejects.append, print):
             assert batch.schema == csv_rows.TEXT
             assert all(
                 2 <= line <= content.count(b"\n") + content.count(b"\r") + 1 for line in batch["line"].to_pylist()

@@ -21,6 +21,7 @@ from forked import FORKS, KILLED, ingest_mortally
 from shared_data import COSMETICS, MULTICATEGORY, RETAIL, bundled, by_the_oracle, shared
 
 from contract.errors import BadInputError, MenagerieError, WrongUsageError
+from segmentation.commands.cli import main
 from segmentation.features.table import client_table
 from segmentation.ingest import clean, csv_rows, merge, month_files, plain
 from segmentation.ingest.ingest import ingest
@@ -545,8 +546,7 @@ def test_what_is_passed_over_in_a_folder_is_said(tmp_path: Path) -> None:
     assert len(events(tmp_path / "out")) == 3
     (line,) = said.lines
     assert line == (
-        "Passed over in raw: ._a.csv, .f.csv, .~lock.a.csv#, the subfolder 2019-11, d.tsv, e.gz, month=2019-12/h.txt, "
-        "~$g.csv."
+        "Passed over in raw: ._a.csv, .f.csv, .~lock.a.csv#, 2019-11/, d.tsv, e.gz, month=2019-12/h.txt, ~$g.csv."
     )
 
 
@@ -935,3 +935,19 @@ def test_a_number_of_threads_that_is_none_is_wrong_usage(tmp_path: Path, monkeyp
     monkeypatch.setenv("MENAGERIE_THREADS", "many")
     with pytest.raises(WrongUsageError, match="MENAGERIE_THREADS is 'many'"):
         ingest([write(tmp_path / "shop.csv", GOOD)], tmp_path / "out")
+
+
+def test_what_stands_beside_raw_files_is_said_and_kept_in_the_account(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "raw"
+    (folder / "old").mkdir(parents=True)
+    for name in ("a.csv", "notes.txt", "._a.csv", "~$a.csv", ".b.csv"):
+        write(folder / name, GOOD)
+    assert main(["ingest", "--events", str(folder), "--out", str(tmp_path / "out")]) == 0
+    account = json.loads((tmp_path / "out/ingest.json").read_text())
+    others = [".b.csv", "._a.csv", "notes.txt", "old/", "~$a.csv"]
+    assert account["passed_over"] == sorted(f"raw/{name}" for name in others)
+    said = capsys.readouterr().err
+    assert all(name in said for name in others)
+    assert [source["name"] for source in account["sources"]] == ["a.csv"]

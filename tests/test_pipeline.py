@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -193,10 +194,11 @@ def test_a_shop_with_a_lost_month_is_not_published(tmp_path: Path) -> None:
     (tmp_path / "shop").mkdir()
     for file in bundled():
         text = gzip.decompress(file.read_bytes())
-        lost = text.replace(b" UTC,", b" CEST,") if "Apr" in file.name else text
+        lost = re.sub(rb"[0-4] UTC,", b"0 CEST,", text) if "Apr" in file.name else text
         (tmp_path / "shop" / file.name.removesuffix(".gz")).write_bytes(lost)
     with pytest.raises(
-        QualityGateError, match=r"rows of 2020-Apr\.csv were rejected, mostly because event_time is not"
+        QualityGateError,
+        match=r"rows of 2020-Apr\.csv were rejected, and .*because event_time is not a time",
     ):
         run(Run([tmp_path / "shop"], AS_OF, open_store(str(tmp_path / "store"))), SILENT, NOW)
     assert not (tmp_path / "store" / "snapshots").exists()

@@ -156,7 +156,7 @@ def test_raw_files_arrive_whole_or_not_at_all(
     remote.client.upload_file(str(file), remote.bucket, f"{tmp_path.name}/{file.name}")
     url = remote.url(tmp_path.name)
     proxy.restart(from_the(1, fault, "GET .*csv.gz$"))
-    (staged,) = stage([url], tmp_path / "once", SILENT)
+    (staged,) = stage([url], tmp_path / "once", SILENT).paths
     assert staged.read_bytes() == file.read_bytes()
     assert [seen.fault for seen in proxy.faults] == [fault]
     proxy.restart(from_the(1, fault, "GET .*csv.gz$", float("inf")))

@@ -1,12 +1,10 @@
 """The service as a process: it starts, says why when it cannot, keeps its log clean, and ends when told to."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -200,25 +198,31 @@ def test_a_stop_is_heard_by_workers_that_are_still_being_made(tmp_path: Path, li
         process.wait()
 
 
+SLOWLY_READ = """
+import sys, time
+import contract.files
+
+contract.files.read_regular = lambda path: (print("reading", file=sys.stderr, flush=True), time.sleep(60))
+from service.__main__ import main
+sys.exit(main())
+"""
+
+
 def test_a_stop_during_the_start_is_heard(tmp_path: Path) -> None:
     """The first process of a container would be deaf to it without a handler of ours."""
-    current = tmp_path / "snapshots" / "CURRENT"
-    current.parent.mkdir()
-    os.mkfifo(current)  # the start waits here until somebody writes
-    process = start("--store", str(tmp_path), "--port", "0")
+    publish_small(tmp_path / "store")
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", SLOWLY_READ, "--store", str(tmp_path / "store"), "--port", "0"]
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, stderr=stream, env=ENVIRONMENT)
     try:
-        writer = None
-        deadline = time.monotonic() + WITHIN_S
-        while writer is None and time.monotonic() < deadline:
-            with suppress(OSError):  # nobody reads yet
-                writer = os.open(current, os.O_WRONLY | os.O_NONBLOCK)
-        assert writer is not None
+        wait_for(1, log)
+        assert log.read_text() == "reading\n"
         process.terminate()
         assert process.wait(WITHIN_S) == 0
-        os.close(writer)
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def check_health(environment: dict[str, str]) -> tuple[int, str]:

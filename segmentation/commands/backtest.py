@@ -53,7 +53,8 @@ def _ingested(sources: Sequence[str], folder: Path, report: Reporter) -> Path:
     """Return the folder of ingested events that is given, or ingest what is."""
     if len(sources) == 1 and not is_bucket(sources[0]) and is_ingested(Path(sources[0])):
         return Path(sources[0])
-    ingest(fetch(sources, folder, report), folder / "ingested", report)
+    found = fetch(sources, folder, report)
+    ingest(found.paths, folder / "ingested", report, found.passed_over)
     return folder / "ingested"
 
 

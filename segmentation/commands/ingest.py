@@ -2,8 +2,8 @@
 
 import argparse
 
-from segmentation.commands.account import say_account
 from segmentation.ingest.ingest import ingest as ingest_files
+from segmentation.ingest.said import say_account
 from segmentation.ingest.sources import fetch
 from segmentation.tools.progress import reporter
 from segmentation.tools.scratch import scratch
@@ -13,5 +13,6 @@ def run(args: argparse.Namespace) -> int:
     """Ingest, and say what became of every file."""
     report = reporter()
     with scratch() as folder:
-        say_account(ingest_files(fetch(args.events, folder, report), args.out, report), report)
+        found = fetch(args.events, folder, report)
+        say_account(ingest_files(found.paths, args.out, report, found.passed_over), report)
     return 0

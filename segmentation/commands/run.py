@@ -9,7 +9,6 @@ from contract.errors import MenagerieError, WrongUsageError
 from languages import language
 from segmentation import pipeline
 from segmentation.commands import closing, emf
-from segmentation.commands.account import say_account
 from segmentation.commands.given import store_named
 from segmentation.ingest.arrivals import is_superseded
 from segmentation.ingest.ingested import Ingested
@@ -70,7 +69,6 @@ def _run(args: argparse.Namespace, report: Reporter) -> pipeline.Outcome:
         simulated=args.simulated,
     )
     outcome = pipeline.run(story, report, datetime.now(UTC))
-    say_account(outcome.ingested, report)
     _say_age(outcome.ingested, args.as_of, report)
     say = language(args.lang)
     closing.print_table(outcome.personas, say)

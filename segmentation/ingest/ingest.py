@@ -25,21 +25,27 @@ from segmentation.tools.progress import SILENT, Reporter, Step
 from segmentation.tools.workspace import workspace
 
 
-def ingest(sources: Sequence[Path], out: Path, reporter: Reporter = SILENT) -> Ingested:
-    """Clean the raw files among `sources` (files or folders) into `out`; raise BadInputError when one is unreadable."""
-    paths = raw.find(sources, reporter)
+def ingest(
+    sources: Sequence[Path], out: Path, reporter: Reporter = SILENT, passed_over: Sequence[str] = ()
+) -> Ingested:
+    """Clean the raw files among `sources` (files or folders) into `out`; raise BadInputError when one is unreadable.
+
+    `passed_over` names what stood beside them and is none, for the account.
+    """
+    found = raw.find(sources, reporter)
+    found.passed_over.extend(passed_over)
     try:
         with workspace(out, reporter) as scratch, engine.connect(scratch) as connection:
-            return _ingest(connection, paths, out, scratch, reporter)
+            return _ingest(connection, found, out, scratch, reporter)
     except (duckdb.Error, OSError) as error:
         raise MenagerieError(f"Ingesting stopped: {engine.reason(error)}.") from error
 
 
 def _ingest(
-    connection: duckdb.DuckDBPyConnection, paths: list[Path], out: Path, scratch: Path, reporter: Reporter
+    connection: duckdb.DuckDBPyConnection, found: raw.Found, out: Path, scratch: Path, reporter: Reporter
 ) -> Ingested:
     ledger = read_ledger(out)
-    named = list(zip(paths, digests(paths), strict=True))
+    named = list(zip(found.paths, digests(found.paths), strict=True))
     fresh = {sha256: path for path, sha256 in reversed(named) if sha256 not in ledger}
     fresh = dict(reversed(fresh.items()))
     unfinished = _read_staged(out)
@@ -49,10 +55,10 @@ def _ingest(
         with reporter.step(f"Reading {name}") as step:
             ledger |= _read_sources(fresh, out, scratch, step)
     if not any(source.rows_typed for source in ledger.values()):
-        raise BadInputError("There is no event in the files given: every row was rejected, or there was none.")
+        raise BadInputError("There is no event in the files given: they have a header, and no rows.")
     arriving = list(unfinished | fresh)
     _merge(connection, arriving, out, reporter)
-    _settle(ledger, arriving, out)
+    _settle(ledger, arriving, out, found.passed_over)
     rollups.ensure(connection, [path for files in month_files(out).values() for path in files], reporter)
     return account_of([(path.name, sha256) for path, sha256 in named], ledger, out)
 
@@ -117,7 +123,7 @@ def _merge(connection: duckdb.DuckDBPyConnection, fresh: list[str], out: Path, r
             step.advance()
 
 
-def _settle(ledger: dict[str, Source], fresh: list[str], out: Path) -> None:
+def _settle(ledger: dict[str, Source], fresh: list[str], out: Path, passed_over: list[str]) -> None:
     """Keep the rejects, then write the ledger, and only then let the staged files go."""
     months = accounts(out)
     for sha256 in fresh:
@@ -131,5 +137,6 @@ def _settle(ledger: dict[str, Source], fresh: list[str], out: Path) -> None:
             (out / "rejects").mkdir(exist_ok=True)
             shutil.copyfile(rejects, out / "rejects" / f"{ledger[sha256].name}.{sha256[:8]}.csv")
     sources = sorted(ledger.values(), key=lambda source: (source.name, source.sha256))
-    write_json(out / LEDGER, {"sources": [asdict(source) for source in sources]})
+    told = {"sources": [asdict(source) for source in sources], "passed_over": sorted(passed_over)}
+    write_json(out / LEDGER, told)
     shutil.rmtree(out / STAGED, ignore_errors=True)

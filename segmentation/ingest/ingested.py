@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
@@ -11,6 +11,7 @@ from typing import Any
 
 from contract.errors import BadInputError
 from segmentation.ingest.month_files import Month, read_account
+from segmentation.ingest.reasons import Example
 from segmentation.ingest.source_file import Source
 from segmentation.store.lineage import LEDGER, STAGED
 
@@ -20,13 +21,15 @@ GAP_SHARE = 1 / 5
 
 @dataclass(frozen=True)
 class FileAccount:
-    """What became of one file's rows: read = kept + rejected + duplicates."""
+    """What became of one file's rows: read = kept + rejected + duplicates; and what was assumed of it."""
 
     name: str
     rows_read: int
     rows_kept: int
     rejected: dict[str, int]
     duplicates: int
+    examples: dict[str, Example] = field(default_factory=dict)
+    understood: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,10 @@ def account_of(named: Sequence[tuple[str, str]], ledger: dict[str, Source], out:
         # A file delivered again under another name, or twice, adds nothing: all its events are duplicates.
         own = kept[sha256] if sha256 not in seen else 0
         seen.add(sha256)
-        files.append(FileAccount(name, source.rows_read, own, source.rejected, source.rows_typed - own))
+        duplicates = source.rows_typed - own
+        files.append(
+            FileAccount(name, source.rows_read, own, source.rejected, duplicates, source.examples, source.understood)
+        )
     days: Counter[date] = Counter()
     for month in months:
         days.update({date.fromisoformat(day): n for day, n in month.days.items()})

@@ -17,17 +17,21 @@ ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 FAULTS = (EOFError, lzma.LZMAError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 """What the libraries raise for a file that is damaged or packed in a way of its own."""
 _ENCRYPTED = 1
+PARQUET = "Parquet"
+KINDS = {"gzip": ".gz", "bz2": ".bz2", "xz": ".xz", "zstd": ".zst", "zip": ".zip", PARQUET: ".parquet"}
+"""What a file may be by its first bytes, and what its name ends in then."""
 _MAGIC = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bz2",
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"PK\x03\x04": "zip",
+    b"PAR1": PARQUET,
 }
 
 
-def packing(path: Path) -> str | None:
-    """Return how a file is packed: gzip, bz2, xz, zstd or zip; None where it is not."""
+def kind(path: Path) -> str | None:
+    """Return what a file is by its first bytes, one of `KINDS`; None where they say nothing, as in plain CSV."""
     with path.open("rb") as file:
         begin = file.read(max(map(len, _MAGIC)))
     return next((kind for magic, kind in _MAGIC.items() if begin.startswith(magic)), None)
@@ -36,20 +40,20 @@ def packing(path: Path) -> str | None:
 @contextmanager
 def unpacked(path: Path) -> Iterator[Any]:
     """Open what is in a file; BadInputError for a zip archive of several files."""
-    kind = packing(path)
-    if kind in {None, "gzip", "zstd"}:
-        with pa.input_stream(path, compression=kind) as stream:
+    packing = kind(path)
+    if packing in {None, "gzip", "zstd"}:
+        with pa.input_stream(path, compression=packing) as stream:
             yield stream
-    elif kind == "zip":
+    elif packing == "zip":
         with zipfile.ZipFile(path) as archive, archive.open(_only_file(path, archive)) as file:
             yield file
     else:
-        with _opened(path, kind) as file:
+        with _opened(path, packing) as file:
             yield file
 
 
-def _opened(path: Path, kind: str | None) -> IO[bytes]:
-    return bz2.open(path) if kind == "bz2" else lzma.open(path)
+def _opened(path: Path, packing: str | None) -> IO[bytes]:
+    return bz2.open(path) if packing == "bz2" else lzma.open(path)
 
 
 def _only_file(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:

@@ -1,7 +1,7 @@
 """Parquet files as batches of text rows, in memory that follows their size, whatever they say of themselves."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 
 from contract.errors import BadInputError
 from segmentation.ingest import events
-from segmentation.ingest.csv_rows import LONGEST_LINE, MOST_TIMES, SMALL, TEXT
+from segmentation.ingest.csv_rows import TEXT, Understand
+from segmentation.ingest.layout import used
+from segmentation.ingest.text_stream import LONGEST_LINE, MOST_TIMES, SMALL
 
 ROWS_AT_ONCE = 250_000
 """About as many as a block of CSV holds."""
@@ -22,29 +24,44 @@ _A_ROW = 64
 _PAGE_HEAD, _LONGEST_PAGE_HEAD = 1 << 8, 1 << 20
 
 
-def read_parquet(path: Path) -> Iterator[pa.RecordBatch]:
+_IDS = ("user_id", "product_id", "category_id")
+_EXACT = 1 << 53
+"""From here on floating point does not hold every whole number."""
+
+
+def read_parquet(path: Path, understand: Understand) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a Parquet file as `TEXT`; BadInputError where no event file would go on."""
     with pq.ParquetFile(path) as file:
         metadata = file.metadata
-        _check_columns(path, file.schema_arrow)
+        places = _places(path, file.schema_arrow, understand)
         _check_pages(path, metadata)
-    with pq.ParquetFile(path, metadata=metadata, read_dictionary=list(events.COLUMNS)) as file:
-        yield from _rows(path, file)
+    with pq.ParquetFile(path, metadata=metadata, read_dictionary=list(places.values())) as file:
+        yield from _rows(path, file, places)
 
 
-def _check_columns(path: Path, schema: pa.Schema) -> None:
-    if sorted(schema.names) != sorted(events.COLUMNS):
-        raise BadInputError(f"{path.name} has not the columns of an event file: {','.join(events.COLUMNS)}.")
-    for field in schema:
-        if pa.types.is_nested(field.type):
-            raise BadInputError(f"{path.name} has lists or structures in its column {field.name}, not single values.")
+def _places(path: Path, schema: pa.Schema, understand: Understand) -> dict[str, str]:
+    """Return what the columns of an event are called in the file."""
+    columns = used(path.name, schema.names)
+    for sentence in columns.understood:
+        understand(sentence)
+    places = {use: name for name, use in zip(schema.names, columns.names, strict=True) if use}
+    for use, name in places.items():
+        kind = schema.field(name).type
+        if pa.types.is_nested(kind):
+            raise BadInputError(
+                f"{path.name} has lists or structures in its column {name} ({str(kind)[:60]}), not single values."
+            )
+        if use == "category_id" and pa.types.is_floating(kind):
+            understand("category_id is floating point, and left out where that is not exact (2^53)")
+    return places
 
 
-def _rows(path: Path, file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+def _rows(path: Path, file: pq.ParquetFile, places: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
     left = max(SMALL, MOST_TIMES * path.stat().st_size)
     line = 2  # as if it had a header, so that lines mean the same in every file
-    for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(events.COLUMNS)):
-        sizes = sum((_text_sizes(batch[name]) for name in events.COLUMNS), np.full(batch.num_rows, _A_ROW))
+    for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(places.values())):
+        found = [batch[places[name]] for name in events.COLUMNS]
+        sizes = sum(map(_text_sizes, found), np.full(batch.num_rows, _A_ROW))
         if sizes.max(initial=0) > LONGEST_LINE:
             raise BadInputError(f"{path.name} has a row of more than {LONGEST_LINE >> 20} MB, and is no event file.")
         ends = np.cumsum(sizes)
@@ -55,9 +72,11 @@ def _rows(path: Path, file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
         while first < batch.num_rows:
             before = ends[first - 1] if first else 0
             after = max(int(np.searchsorted(ends, before + _TEXT_AT_ONCE, side="right")), first + 1)
-            part = batch.slice(first, after - first)
             lines = pa.array(range(line + first, line + after), pa.int64())
-            columns = [_as_text(part[name]) for name in events.COLUMNS]
+            columns = [
+                _as_text(name, column.slice(first, after - first), path)
+                for name, column in zip(events.COLUMNS, found, strict=True)
+            ]
             yield pa.RecordBatch.from_arrays([lines, *columns], schema=TEXT)
             first = after
         line += batch.num_rows
@@ -76,17 +95,35 @@ def _text_sizes(column: pa.Array) -> np.ndarray:
     return np.where(places < 0, 0, sizes[places]).astype(np.int64)
 
 
-def _as_text(column: pa.Array) -> pa.Array:
+def _as_text(name: str, column: pa.Array, path: Path) -> pa.Array:
     """Write a typed column as the CSV would hold it, so that both kinds of file are cleaned alike."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_floating(column.type):
+    if name in _IDS and pa.types.is_floating(column.type):
+        column = _exact_ids(name, column, path)
+    elif pa.types.is_floating(column.type):
         column = _whole_if_possible(column)
+    elif pa.types.is_decimal(column.type):
+        column = pc.replace_substring_regex(column.cast(pa.string()), r"\.0+$", "")
     return pc.fill_null(column.cast(pa.string()), "")
 
 
+def _exact_ids(name: str, column: pa.Array, path: Path) -> pa.Array:
+    """Write ids that came as floating point, those with gaps do, as the whole numbers they are."""
+    numbers = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False)
+    inexact = np.abs(numbers) >= _EXACT
+    if name != "category_id" and inexact.any():
+        raise BadInputError(
+            f"{path.name} has {name} as floating point, which does not hold such large ids: from 2^53 on neighbours"
+            " become one. Write the column as whole numbers or as text."
+        )
+    whole = np.isfinite(numbers) & (numbers == np.floor(numbers)) & ~inexact
+    text = pa.array(np.where(whole, numbers, 0).astype(np.int64)).cast(pa.string())
+    return pc.if_else(pa.array(whole), text, pc.if_else(pa.array(inexact), None, column.cast(pa.string())))
+
+
 def _whole_if_possible(column: pa.Array) -> pa.Array:
-    """Read floats that are all whole as integers: ids with gaps often arrive as 5.0."""
+    """Read numbers that are all whole as integers: what has gaps often arrives as 5.0."""
     try:
         return column.cast(pa.int64())
     except pa.ArrowInvalid:

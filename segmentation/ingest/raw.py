@@ -1,13 +1,14 @@
 """Raw files, whatever their kind, as batches of text rows, each with the line it stands on."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from contract.errors import BadInputError
 from segmentation.ingest import packed
-from segmentation.ingest.csv_rows import Reject, read_csv
+from segmentation.ingest.csv_rows import RejectRow, Understand, read_csv
 from segmentation.ingest.parquet_rows import read_parquet
 from segmentation.tools.engine import reason
 from segmentation.tools.progress import SILENT, Reporter
@@ -19,9 +20,18 @@ _LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "_SUCCESS
 """What nobody would miss, and so is passed over without a word."""
 
 
-def find(paths: Sequence[Path], reporter: Reporter = SILENT) -> list[Path]:
-    """Return the raw files among `paths` and in the folders among them, by name; say what is passed over there."""
+@dataclass(frozen=True)
+class Found:
+    """The raw files in what was given, in order of their names, and what else is in its folders."""
+
+    paths: list[Path]
+    passed_over: list[str]
+
+
+def find(paths: Sequence[Path], reporter: Reporter = SILENT) -> Found:
+    """Return the raw files among `paths` and in the folders among them, by name, and what is passed over there."""
     found: list[Path] = []
+    others: list[str] = []
     for path in paths:
         if not path.exists():
             raise BadInputError(f"There is no file or folder {path.name}.")
@@ -31,12 +41,13 @@ def find(paths: Sequence[Path], reporter: Reporter = SILENT) -> list[Path]:
         if not inside:
             raise BadInputError(f"The folder {path.name} holds no events: no {', '.join(SUFFIXES)} in it.")
         found += inside
+        others += [f"{path.name}/{other}" for other in passed_over]
     for path in found:
         if not is_raw(path.name):
             raise BadInputError(f"{path.name} is no raw file: its name ends in none of {', '.join(SUFFIXES)}.")
         if not path.is_file():
             raise BadInputError(f"{path.name} is no regular file, and cannot be read as one.")
-    return sorted(found, key=lambda path: (path.name, str(path)))
+    return Found(sorted(found, key=lambda path: (path.name, str(path))), others)
 
 
 def is_raw(name: str) -> bool:
@@ -53,7 +64,7 @@ def _inside(folder: Path) -> tuple[list[Path], list[str]]:
             found += deeper[0]
             others += [f"{path.name}/{other}" for other in deeper[1]]
         elif path.is_dir():
-            others.append(f"the subfolder {path.name}")
+            others.append(f"{path.name}/")
         elif is_raw(path.name):
             found.append(path)
         elif path.name not in _LEFT_BY_SYSTEMS:
@@ -61,13 +72,17 @@ def _inside(folder: Path) -> tuple[list[Path], list[str]]:
     return found, others
 
 
-def read(path: Path, reject: Callable[[Reject], None]) -> Iterator[pa.RecordBatch]:
-    """Yield the file's rows as `TEXT`; rows of another shape go to `reject`.
+def read(path: Path, reject: RejectRow, understand: Understand) -> Iterator[pa.RecordBatch]:
+    """Yield the file's rows as `TEXT`; rows of another shape go to `reject`, what is assumed to `understand`.
 
     Raises BadInputError when the file cannot be read to its end.
     """
-    batches = read_parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, reject)
+    kind, named = packed.kind(path), path.name.lower()
+    if kind and not named.endswith(packed.KINDS[kind]):
+        understand(f"it is {kind}, whatever its name says")
+    is_parquet = kind == packed.PARQUET or named.endswith(packed.KINDS[packed.PARQUET])
+    batches = read_parquet(path, understand) if is_parquet else read_csv(path, reject, understand)
     try:
         yield from batches
-    except (pa.ArrowException, OSError, *packed.FAULTS) as error:
+    except (pa.ArrowException, OSError, UnicodeError, *packed.FAULTS) as error:
         raise BadInputError(f"{path.name} cannot be read: {reason(error)}.") from error

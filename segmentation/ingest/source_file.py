@@ -12,7 +12,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 import duckdb
@@ -21,9 +23,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from contract.errors import BadInputError, MenagerieError
-from segmentation.ingest import clean, events, plain, raw
+from segmentation.ingest import clean, events, plain, raw, reasons
 from segmentation.ingest.csv_rows import Reject
 from segmentation.ingest.month_files import Months
+from segmentation.ingest.reasons import Example, shown, told
 from segmentation.tools import engine
 from segmentation.tools.files import write_json
 from segmentation.tools.progress import Step
@@ -33,16 +36,19 @@ MOST_ROWS = 250_000
 MOST_REJECTED = 100_000
 """After so many, if they are most of the rows so far, the rest of a file is not looked at."""
 _AT_ONCE = 10_000
+MAY_READ_IT = "A mapping may read it: `segmentation mapping guess` writes one."
 
 
 @dataclass(frozen=True)
 class Source:
-    """A raw file as it was read: its rows, and how many were rejected for each reason."""
+    """A raw file as it was read: its rows, how many were rejected for each reason, and what was assumed of it."""
 
     name: str
     sha256: str
     rows_read: int
     rejected: dict[str, int]
+    examples: dict[str, Example] = field(default_factory=dict)
+    understood: list[str] = field(default_factory=list)
 
     @property
     def rows_typed(self) -> int:
@@ -79,33 +85,41 @@ def _digest(path: Path) -> str:
 
 
 def read_source(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder: Path, step: Step) -> Source:
-    """Read `path` into `folder`, unless an earlier run did so to the end."""
+    """Read `path` into `folder`, unless an earlier run did so to the end; BadInputError if no row of it is an event."""
     done = folder / "source.json"
     if done.exists():
         return Source(**json.loads(done.read_text()))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     source = _read(connection, path, sha256, folder, step)
+    if source.rows_read and not source.rows_typed:
+        every = f"all its {source.rows_read:,} rows" if source.rows_read > 1 else "its only row"
+        why = told(source.rejected, source.examples)
+        raise BadInputError(f"{path.name} holds no event: {every} were rejected, {why}. {MAY_READ_IT}")
     write_json(done, asdict(source))
     return source
 
 
 def _read(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder: Path, step: Step) -> Source:
-    rows_read = 0
+    rows_read = forms = 0
+    understood: list[str] = []
     with _Rejects(path.name, folder / "rejects.csv").open() as rejects, Months(folder, sha256).open() as months:
-        for batch in _sliced(raw.read(path, rejects.add)):
+        for batch in _sliced(raw.read(path, rejects.add, understood.append)):
             table = plain.typed(batch)
             if table is None:
                 table = clean.clean(connection, batch)
                 faulty = pc.is_valid(table["reason"])
                 rejects.add_rows(batch, table.filter(faulty))
-                table = table.filter(pc.invert(faulty)).select(events.COLUMNS).cast(events.SCHEMA)
+                table = table.filter(pc.invert(faulty))
+                forms = reduce(or_, pc.unique(table["understood"]).to_pylist(), forms)
+                table = table.select(events.COLUMNS).cast(events.SCHEMA)
             months.write(table)
             rows_read += batch.num_rows
             rejects.check(rows_read)
             step.advance(batch.num_rows)
     rows_read += rejects.before_cleaning
-    source = Source(path.name, sha256, rows_read, dict(sorted(rejects.reasons.items())))
+    understood += [sentence for bit, sentence in clean.UNDERSTOOD.items() if forms & bit]
+    source = Source(path.name, sha256, rows_read, *rejects.found(), understood)
     if months.rows != source.rows_typed:
         raise MenagerieError(f"{path.name}: {source.rows_typed} rows are events, but {months.rows} were kept.")
     return source
@@ -124,6 +138,7 @@ class _Rejects:
     def __init__(self, name: str, path: Path) -> None:
         self.name, self.path = name, path
         self.reasons: Counter[str] = Counter()
+        self._examples: dict[str, Example] = {}
         self.before_cleaning = 0
 
     @contextmanager
@@ -144,9 +159,11 @@ class _Rejects:
         places = pa.array(np.searchsorted(batch["line"].to_numpy(), lines))
         for begin in range(0, len(lines), _AT_ONCE):  # as objects they take twenty times the room
             rows = batch.take(places.slice(begin, _AT_ONCE)).to_pylist()
-            reasons = faulty["reason"].slice(begin, _AT_ONCE).to_pylist()
-            for row, reason in zip(rows, reasons, strict=True):
-                self._write(Reject(row["line"], reason, ",".join(row[name] for name in events.COLUMNS)))
+            why = faulty["reason"].slice(begin, _AT_ONCE).to_pylist()
+            for row, reason in zip(rows, why, strict=True):
+                column = reasons.COLUMN.get(reason, "")
+                value = shown(row[column]) if column not in {"", "user_id"} and row[column] != row["user_id"] else None
+                self._write(Reject(row["line"], reason, ",".join(row[name] for name in events.COLUMNS)), value)
 
     def check(self, rows_read: int) -> None:
         """Look at no more of a file most of whose rows, of very many, are no events."""
@@ -156,6 +173,12 @@ class _Rejects:
             told = f"{self.name} is no event file: of its first {rows_read + self.before_cleaning:,} rows"
             raise BadInputError(f"{told} {rejected:,} were rejected, mostly because {usual}.")
 
-    def _write(self, reject: Reject) -> None:
+    def found(self) -> tuple[dict[str, int], dict[str, Example]]:
+        """Return how many rows were rejected for each reason, and the first of each."""
+        return dict(sorted(self.reasons.items())), dict(sorted(self._examples.items()))
+
+    def _write(self, reject: Reject, value: str | None = None) -> None:
         self.reasons[reject.reason] += 1
+        if reject.reason not in self._examples or reject.line < self._examples[reject.reason]["line"]:
+            self._examples[reject.reason] = Example(line=reject.line, value=value)
         self._writer.writerow([self.name, reject.line, reject.reason, reject.row])

@@ -31,7 +31,7 @@ def prepare(sources: Sequence[str], store: Store, work: Path, reporter: Reporter
         if not is_whole(given):
             raise BadInputError(f"Of the ingested events in {sources[0]} some are missing; ingest them anew.")
         return given
-    local, remote = _found(sources, reporter)
+    local, remote, passed_over = _found(sources, reporter)
     hashed = list(zip(digests(local, work / DIGESTS), local, strict=True))
     wanted = {sha256 for sha256, _ in hashed} | {_identity(o) for _, objects in remote for o in objects}
     folder = work / lineage.key_of(wanted)
@@ -43,7 +43,7 @@ def prepare(sources: Sequence[str], store: Store, work: Path, reporter: Reporter
     fresh = [(bucket, [o for o in objects if _identity(o) not in held]) for bucket, objects in remote]
     try:
         staged = _fetch(fresh, work / "raw", reporter)
-        ingest([*(path for sha256, path in hashed if sha256 not in held), *staged], folder, reporter)
+        ingest([*(path for sha256, path in hashed if sha256 not in held), *staged], folder, reporter, passed_over)
     except MenagerieError:
         _put_back(folder, held)
         raise
@@ -90,10 +90,10 @@ def _reused(files: int, new: int) -> str:
     return f"{told}; {new} {'is' if new == 1 else 'are'} new." if new else f"{told}."
 
 
-def fetch(sources: Sequence[str], folder: Path, reporter: Reporter) -> list[Path]:
+def fetch(sources: Sequence[str], folder: Path, reporter: Reporter) -> raw.Found:
     """Return the raw files among the sources as local ones, those on S3 downloaded into `folder`."""
-    local, remote = _found(sources, reporter)
-    return [*local, *_fetch(remote, folder, reporter)]
+    local, remote, passed_over = _found(sources, reporter)
+    return raw.Found([*local, *_fetch(remote, folder, reporter)], passed_over)
 
 
 def _ingested(source: str, work: Path, reporter: Reporter) -> Path | None:
@@ -112,10 +112,11 @@ def _ingested(source: str, work: Path, reporter: Reporter) -> Path | None:
 Remote = list[tuple[Bucket, list[Object]]]
 
 
-def _found(sources: Sequence[str], reporter: Reporter) -> tuple[list[Path], Remote]:
+def _found(sources: Sequence[str], reporter: Reporter) -> tuple[list[Path], Remote, list[str]]:
     paths = [Path(source) for source in sources if not is_bucket(source)]
     remote = [raw_objects(source) for source in sources if is_bucket(source)]
-    return raw.find(paths, reporter) if paths else [], remote
+    local = raw.find(paths, reporter) if paths else raw.Found([], [])
+    return local.paths, remote, local.passed_over
 
 
 def raw_objects(url: str) -> tuple[Bucket, list[Object]]:

@@ -5,6 +5,7 @@ from marshmallow import Schema, fields, validate
 from contract.columns import LEAST_ID, MOST_ID
 from languages import DEFAULT, LANGUAGES
 from service.answers.answer_figures import Figures, Profile
+from service.answers.schemas import EITHER
 from service.answers.sent_features import Features
 
 _ID = {"format": "int64"}
@@ -19,7 +20,8 @@ def _count() -> fields.Integer:
 
 
 def _user_id() -> fields.Integer:
-    return fields.Integer(required=True, validate=validate.Range(LEAST_ID, MOST_ID), metadata=_ID)
+    """Return a user id: a number up to 2^53, a string beyond, which JavaScript would round."""
+    return fields.Integer(required=True, validate=validate.Range(LEAST_ID, MOST_ID), metadata=EITHER)
 
 
 def _share() -> fields.Float:

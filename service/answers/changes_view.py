@@ -15,6 +15,7 @@ from service.answers.parameters import NOBODY, parsed_flow, parsed_with
 from service.common.problems import OtherRulesError
 from service.metrics.counting import note_members
 from service.snapshots.changes import Between, Flow
+from service.snapshots.ids import as_json
 
 WITH = parameter("with", "query", "Another snapshot in the store than the one before.", type="string")
 
@@ -25,7 +26,7 @@ ENDS = tuple(
 )
 FORMAT = parameter("format", "query", "The kind of file (default csv).", type="string", enum=list(FORMATS))
 _HEADS = {"csv": "user_id,then,now\n", "ndjson": ""}
-_LINES = {"csv": "%d,{},{}\n", "ndjson": '{{"user_id":%d,"then":{},"now":{}}}\n'}
+_LINES = {"csv": "%s,{},{}\n", "ndjson": '{{"user_id":%s,"then":{},"now":{}}}\n'}
 
 
 class ChangesViews:
@@ -79,4 +80,4 @@ def _pieces(between: Between, flow: Flow, form: str) -> Iterator[bytes]:
     yield _HEADS[form].encode()
     for ids in between.clients(flow) if flow.clients else ():
         if ids:
-            yield "".join([line % user_id for user_id in ids]).encode()
+            yield "".join([line % user_id for user_id in (as_json(ids) if form == "ndjson" else ids)]).encode()

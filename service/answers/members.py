@@ -8,6 +8,7 @@ from itertools import chain, islice
 
 from contract.snapshot import SNAPSHOT_ID
 from service.common.problems import BadCursorError, ExpiredCursorError
+from service.snapshots.ids import as_json
 from service.snapshots.snapshot import Snapshot
 
 
@@ -16,7 +17,7 @@ def page(snapshot: Snapshot, persona: int, cursor: str | None, limit: int, stale
     first = _row(snapshot, persona, cursor) if cursor is not None else 0
     rows = list(islice(chain.from_iterable(snapshot.lookup.rows_of(persona, first)), limit + 1))
     following = _cursor(snapshot.id, persona, rows.pop()) if len(rows) > limit else None
-    members = ",".join(_filled(snapshot, _JSON_LINE, rows))
+    members = ",".join(_filled(snapshot, _JSON_LINE, rows, is_json=True))
     about = {"persona": snapshot.personas[persona]["name"], "next_cursor": following}
     return b'{"clients":[%b],%b' % (members.encode(), snapshot.dated(about, stale)[1:]), len(rows)
 
@@ -40,14 +41,15 @@ def _row(snapshot: Snapshot, persona: int, cursor: str) -> int:
     return row
 
 
-_JSON_LINE = '{{"user_id":%d,"persona":"{}","cluster":{},"confidence":{!r}}}'
+_JSON_LINE = '{{"user_id":%s,"persona":"{}","cluster":{},"confidence":{!r}}}'
 
 
-def _filled(snapshot: Snapshot, template: str, rows: list[int]) -> Iterator[str]:
+def _filled(snapshot: Snapshot, template: str, rows: list[int], is_json: bool) -> Iterator[str]:
     """Yield a line for each client; those of one leaf and cluster differ in their id alone."""
     lookup = snapshot.lookup
     shared: dict[tuple[int, int, bool, float], str] = {}
-    for user_id, answer in zip(lookup.ids_at(rows), lookup.answers_at(rows), strict=True):
+    user_ids = lookup.ids_at(rows)
+    for user_id, answer in zip(as_json(user_ids) if is_json else user_ids, lookup.answers_at(rows), strict=True):
         line = shared.get(answer)
         if line is None:
             persona, cluster, _, confidence = answer
@@ -68,10 +70,10 @@ class Format:
         yield self.head.encode()
         for rows in snapshot.lookup.rows_of(persona):
             if rows:
-                yield "".join(_filled(snapshot, self.template, rows)).encode()
+                yield "".join(_filled(snapshot, self.template, rows, is_json=not self.head)).encode()
 
 
 FORMATS = {
-    "csv": Format("text/csv; charset=utf-8", "user_id,persona,cluster,confidence\n", "%d,{},{},{!r}\n"),
+    "csv": Format("text/csv; charset=utf-8", "user_id,persona,cluster,confidence\n", "%s,{},{},{!r}\n"),
     "ndjson": Format("application/x-ndjson", "", f"{_JSON_LINE}\n"),
 }

@@ -1,5 +1,6 @@
 """What callers send and get, as marshmallow schemas: bodies are checked by them, and the contract is made of them."""
 
+import re
 from itertools import islice
 from typing import Any
 
@@ -8,6 +9,8 @@ from marshmallow import Schema, ValidationError, fields, validate
 from contract.columns import LEAST_ID, MOST_ID
 from service.common.problems import MOST_ERRORS
 
+EITHER = {"type": ["integer", "string"], "format": "int64", "pattern": "^-?[0-9]+$"}
+"""An id is a number or, since JavaScript rounds numbers beyond 2^53, its digits as a string."""
 _TOO_MANY = "At most {max:,} ids a request."
 
 
@@ -22,7 +25,7 @@ class UserIdList(fields.List[int]):
 
     def __init__(self, most: int) -> None:
         bounds = validate.Range(LEAST_ID, MOST_ID)
-        each = fields.Integer(strict=True, validate=bounds, metadata={"format": "int64"})
+        each = fields.Integer(strict=True, validate=bounds, metadata=EITHER)
         super().__init__(each, required=True, validate=validate.Length(max=most, error=_TOO_MANY))
         self._most = most
 
@@ -46,11 +49,14 @@ def user_ids_schema(most: int) -> Schema:
 
 
 _EXACT = 2**53
+_DIGITS = re.compile(r"-?[0-9]{1,19}")
 _NO_ID = f"Not an integer from {LEAST_ID} to {MOST_ID}."
 
 
 def _exact(value: Any) -> Any:
-    """Return 7 for 7.0, which JSON Schema calls an integer, too; from 2^53 on such a number may be another's id."""
+    """Return 7 for "7" and for 7.0, which JSON Schema calls an integer, too; from 2^53 on that may be another's id."""
+    if type(value) is str and _DIGITS.fullmatch(value):
+        return int(value)
     return int(value) if type(value) is float and value.is_integer() and abs(value) < _EXACT else value
 
 

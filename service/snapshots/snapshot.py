@@ -9,6 +9,7 @@ from typing import Any
 
 from service.common.problems import UnknownPersonaError
 from service.snapshots.better import next_better
+from service.snapshots.ids import as_json
 from service.snapshots.lookup import Lookup
 from service.snapshots.tree import Tree
 
@@ -74,8 +75,8 @@ class Snapshot:
         more = b',"stale":true' if stale else b""
         if include:
             more += self._included(row, include)
-        return b'{"user_id":%d,%b,"confidence":%b,"cluster":%d,%b%b}' % (
-            user_id,
+        return b'{"user_id":%b,%b,"confidence":%b,"cluster":%d,%b%b}' % (
+            str(as_json((user_id,))[0]).encode(),
             self._before[persona],
             repr(confidence).encode(),
             cluster,
@@ -95,16 +96,16 @@ class Snapshot:
         known = iter(self.lookup.answers_at([row for row in rows if row is not None]))
         answers = [None if row is None else next(known) for row in rows]
         templates = {answer: self._template(answer) for answer in set(answers)}  # few: one for a leaf and cluster
-        told = ",".join([templates[answer] % user_id for answer, user_id in zip(answers, user_ids, strict=True)])
+        told = ",".join([templates[answer] % its for answer, its in zip(answers, as_json(user_ids), strict=True)])
         return b'{"clients":[%b],%b%b}' % (told.encode(), _members(self._dated), b',"stale":true' if stale else b"")
 
     def _template(self, answer: tuple[int, int, bool, float] | None) -> str:
         """Return what is said of a client with this answer, None for an unknown one, but for its id."""
         if answer is None:
-            return '{"user_id":%d,"status":"not_found"}'
+            return '{"user_id":%s,"status":"not_found"}'
         persona, cluster, _, confidence = answer
         told = {"status": "found", "persona": self.personas[persona]["name"], "confidence": confidence}
-        return f'{{"user_id":%d,{_members({**told, "cluster": cluster}).decode()}}}'
+        return f'{{"user_id":%s,{_members({**told, "cluster": cluster}).decode()}}}'
 
     def dated(self, answer: Mapping[str, Any], stale: bool) -> bytes:
         """Return an answer about the whole snapshot with its as-of date and id."""

@@ -1,0 +1,124 @@
+"""How a CSV file is laid out: what its first lines say of delimiter, columns and decimal sign."""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from contract.errors import BadInputError
+from segmentation.ingest import events
+from segmentation.ingest.text_stream import TextStream
+
+_DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_SEP_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
+_VALUE = re.compile(r"[+-]?\d[\d.,:/ TZUC+-]*")
+"""What stands in rows, and in no header: a number or a time."""
+_COMMA, _GROUPED = re.compile(r"[+-]?\d*,\d+"), re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?")
+_ENCODINGS = {"utf-16": "UTF-16", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16", "utf-32": "UTF-32"}
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a file are those of an event: `names` has each at its place, None at one that is not used."""
+
+    names: list[str | None]
+    understood: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What to read a CSV file by, and what was assumed, in sentences without their full stop."""
+
+    delimiter: str
+    names: list[str | None]
+    has_decimal_comma: bool
+    understood: list[str]
+
+
+def layout_of(text: TextStream) -> Layout:
+    """Take the header, and what stands before it, off a text; raise BadInputError where it is not that of events."""
+    if text.is_empty():
+        raise BadInputError(f"{text.name} is empty: it has not even a header.")
+    understood = [f"the encoding is {_ENCODINGS.get(text.encoding, text.encoding)}"] if text.encoding != "utf-8" else []
+    first = text.take_line()
+    said = _SEP_LINE.fullmatch(first.strip().strip('"'))
+    if said:
+        understood.append(f"the first line is {first.strip()}, not the header")
+        first = text.take_line()
+    if not first.replace("\t", "").isprintable():
+        raise BadInputError(f"{text.name} has not the columns of an event file: its first line is no text.")
+    delimiter = _delimiter(first, said.group(1) if said else None)
+    columns = used(text.name, _split(first, delimiter), has_header=not _is_row(first))
+    if delimiter != "," and not said:
+        understood.append(f"the delimiter is {_DELIMITERS[delimiter]}")
+    sample = text.head().split("\n")[:-1]
+    comma = _has_decimal_comma(sample, delimiter, columns.names.index("price"))
+    if comma:
+        understood.append("the decimal sign is a comma")
+    return Layout(delimiter, columns.names, comma, [*understood, *columns.understood])
+
+
+def used(file: str, header: Sequence[str], has_header: bool = True) -> Columns:
+    """Return which of a file's columns are used; raise BadInputError where one of an event's is missing, or twice."""
+    plain = [name.strip() for name in header]
+    found = [name.lower() if name.lower() in events.COLUMNS else None for name in plain]
+    missing = [name for name in events.COLUMNS if name not in found]
+    if missing and not has_header:
+        raise BadInputError(f"{file} has no header: its first line is a row, and should name the columns.")
+    if missing:
+        raise BadInputError(_lacks(file, missing, [name for name, use in zip(plain, found, strict=True) if not use]))
+    twice = [name for name in events.COLUMNS if found.count(name) > 1]
+    if twice:
+        raise BadInputError(f"{file} has the column {twice[0]} more than once.")
+    understood = []
+    if any(use and name != use for name, use in zip(plain, found, strict=True)):
+        understood.append("the case of the column names is ignored")
+    if any(use and name != its for name, its, use in zip(plain, header, found, strict=True)):
+        understood.append("spaces around the column names are ignored")
+    extra = [name for name, use in zip(plain, found, strict=True) if name and not use]
+    if extra:
+        understood.append(f"{_listed(extra)} {'is' if len(extra) == 1 else 'are'} not used")
+    if "" in plain:
+        understood.append("a column without a name is not used")
+    return Columns(found, understood)
+
+
+def _lacks(file: str, missing: Sequence[str], extra: Sequence[str]) -> str:
+    told = f"{file} lacks the {'column' if len(missing) == 1 else 'columns'} {_listed(missing, len(events.COLUMNS))}"
+    named = [name for name in extra if name]
+    return f"{told}; it has {_listed(named)} beside." if named else f"{told}."
+
+
+def _listed(names: Sequence[str], most: int = _SHOWN) -> str:
+    shown = ["".join(c if c.isprintable() else "?" for c in name[:40]) for name in names[:most]]
+    return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _delimiter(header: str, said: str | None) -> str:
+    """Return what parts most names of an event's columns from each other."""
+    if said:
+        return said
+    wanted = set(events.COLUMNS)
+    return max(_DELIMITERS, key=lambda sign: len(wanted & {name.strip().lower() for name in _split(header, sign)}))
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line], delimiter=delimiter), [])
+
+
+def _is_row(line: str) -> bool:
+    return any(_VALUE.fullmatch(value.strip()) for sign in _DELIMITERS for value in _split(line, sign))
+
+
+def _has_decimal_comma(lines: Sequence[str], delimiter: str, place: int) -> bool:
+    """Tell whether prices have a comma for a point: some do, not all for thousands, and no other has a point."""
+    rows = [fields for fields in csv.reader(lines, delimiter=delimiter) if len(fields) > place]
+    prices = [price for fields in rows if (price := fields[place].strip())]
+    with_comma = [price for price in prices if _COMMA.fullmatch(price.replace(".", ""))]
+    mean_thousands = all(len(price.rpartition(",")[2]) == len("000") for price in with_comma)
+    return (
+        bool(with_comma)
+        and not mean_thousands
+        and not any("." in price and not _GROUPED.fullmatch(price) for price in prices)
+    )
