@@ -8,6 +8,7 @@ from typing import Any
 
 from contract.errors import BadInputError, WrongUsageError
 from contract.snapshot import CLUSTERS, MANIFEST_NAME, METRICS, SNAPSHOT_ID, TREE
+from segmentation.features.statistics import statistics
 from segmentation.features.table import with_origin
 from segmentation.model.files import load
 from segmentation.model.fit import Fitted
@@ -85,7 +86,7 @@ def recorded(
     metrics: Mapping[str, Any], clients: Path, seed: int, files: Mapping[str, bytes], before: Fitted | None
 ) -> dict[str, Any]:
     """Add to a model's metrics what its clients were made of, and its record, unless that was kept with it."""
-    told = with_origin(metrics, clients, seed)
+    told = with_origin(metrics, clients, seed) | {"columns": statistics(clients)}
     if "model" not in told:
         told["model"] = {"id": model_id(files)} | record(told, told, before.metrics["model"]["id"] if before else None)
     return told

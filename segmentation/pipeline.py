@@ -8,11 +8,13 @@ from typing import Any
 
 from contract.errors import BadInputError
 from segmentation.contents import contents_of
+from segmentation.features.calendar import windows
 from segmentation.features.columns import SCHEMA
 from segmentation.features.doubts import doubts
 from segmentation.features.table import write_clients
 from segmentation.ingest import sources
 from segmentation.ingest.ingested import Ingested, account
+from segmentation.ingest.mapping import Mapping, is_left_out
 from segmentation.ingest.reasons import told
 from segmentation.ingest.said import say_account
 from segmentation.kept import named, of_snapshot, recorded
@@ -56,6 +58,8 @@ class Run:
     accept_relabelling: bool = False
     simulated: bool = False
     """Whether the events are of a shop that never was, so that pages and report say so."""
+    mapping: Mapping | None = None
+    """How the columns of the events' files become those of an event, where they are not that already."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,9 @@ def run(run: Run, reporter: Reporter, now: datetime) -> Outcome:
         with told_in_a_sentence(store.url):
             served_before = store.current()
         kept = kept_model(run, served_before, reporter)
-        events = sources.prepare([str(source) for source in run.events], store, work, reporter)
+        events = sources.prepare([str(source) for source in run.events], store, work, reporter, run.mapping)
         ingested = account(events)
-        say_account(ingested, reporter)
+        say_account(ingested, reporter, (windows(run.as_of).start.date(), run.as_of))
         check_rejects(ingested)
         clients, segments = scratch / "clients.parquet", scratch / "segments.parquet"
         with reporter.step("Building the client table"):
@@ -136,7 +140,7 @@ def _model(run: Run, kept: Fitted | None, clients: StoredTable, reporter: Report
 def check_rejects(ingested: Ingested) -> None:
     """Refuse to publish what a file of mostly rejected rows would leave: a shop with a hole in it."""
     for file in ingested.files:
-        rejected = sum(file.rejected.values())
+        rejected = sum(count for why, count in file.rejected.items() if not is_left_out(why))
         if rejected >= REJECTS_NOTICED and rejected > file.rows_read * REJECTS_ALLOWED:
             raise QualityGateError(
                 f"{rejected:,} of the {file.rows_read:,} rows of {file.name} were rejected, and more than"

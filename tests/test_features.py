@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import oracle
 import pyarrow.parquet as pq
 import pytest
@@ -20,6 +21,7 @@ from contract.errors import BadInputError, WrongUsageError
 from segmentation.features import table as features
 from segmentation.features.columns import SCHEMA
 from segmentation.features.doubts import Doubts, doubts
+from segmentation.features.statistics import QUANTILES, statistics
 from segmentation.features.table import client_table, read_clients, write_clients
 from segmentation.ingest.ingest import ingest
 
@@ -623,3 +625,29 @@ def test_a_day_of_most_purchases_is_told(tmp_path: Path, elsewhere: int, said: l
     that_day = [f"2020-04-28 10:00:00,purchase,{user}" for user in range(15)]
     before = [f"2020-04-{day + 1:02} 10:00:00,purchase,{100 + day}" for day in range(elsewhere)]
     assert doubted(tmp_path, *that_day, *before).sentences == said
+
+
+def test_statistics_are_what_pandas_says(tmp_path: Path, sample_events: Path) -> None:
+    write_clients(sample_events, date(2020, 4, 30), tmp_path / "clients.parquet")
+    frame = read_clients(tmp_path / "clients.parquet").to_pandas()
+    found = statistics(tmp_path / "clients.parquet")
+    assert list(found) == [name for name in NAMES if name != "user_id"]
+    for name, its in found.items():
+        column = frame[name]
+        assert (its["count"], its["nulls"]) == (column.notna().sum(), column.isna().sum())
+        if "mean" not in its:
+            assert its["distinct"] == column.nunique()
+            continue
+        values = column.dropna().astype(float)
+        few = len(values)
+        moments = {"mean": values.mean(), "sd": values.std(ddof=0)}
+        centred = values - values.mean()
+        moments |= {
+            "skewness": (centred**3).mean() / moments["sd"] ** 3,
+            "kurtosis": (centred**4).mean() / moments["sd"] ** 4 - 3,
+        }
+        assert {key: its[key] for key in moments} == pytest.approx(moments, rel=1e-5, abs=1e-9)
+        ordered = values.sort_values().to_numpy()
+        assert its["quantiles"] == pytest.approx(
+            {f"{share:g}": ordered[max(int(np.ceil(share * few)) - 1, 0)] for share in QUANTILES}, rel=1e-5
+        )

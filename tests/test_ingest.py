@@ -529,7 +529,7 @@ def test_what_is_passed_over_in_a_folder_is_said(tmp_path: Path) -> None:
     write(raw / "A.CSV", GOOD)
     (raw / "b.Csv.Gz").write_bytes(gzip.compress(write(tmp_path / "b", row(user_id="8")).read_bytes()))
     for name in (
-        "d.tsv",
+        "d.txt",
         "e.gz",
         "._a.csv",
         ".f.csv",
@@ -546,7 +546,7 @@ def test_what_is_passed_over_in_a_folder_is_said(tmp_path: Path) -> None:
     assert len(events(tmp_path / "out")) == 3
     (line,) = said.lines
     assert line == (
-        "Passed over in raw: ._a.csv, .f.csv, .~lock.a.csv#, 2019-11/, d.tsv, e.gz, month=2019-12/h.txt, ~$g.csv."
+        "Passed over in raw: ._a.csv, .f.csv, .~lock.a.csv#, 2019-11/, d.txt, e.gz, month=2019-12/h.txt, ~$g.csv."
     )
 
 

@@ -15,15 +15,21 @@ from reports import Page, facts_of_store
 from rich.console import Console
 from test_pictures import made
 
+from contract.columns import NAMES
 from contract.errors import BadInputError
 from languages import LANGUAGES
 from languages import language as speaking
 from segmentation.commands.closing import print_table
+from segmentation.ingest.ingested import Ingested
+from segmentation.ingest.said import say_account
 from segmentation.model.personas import PERSONAS
 from segmentation.report import Facts, report
 from segmentation.report.cards import cards
+from segmentation.report.facts import suspected_gaps
 from segmentation.report.pictures import FOR_ANALYSTS, FOR_MARKETERS, PICTURES
+from segmentation.report.quality import HEADINGS, about_the_data, table
 from segmentation.report.summary import particulars, summary, trust
+from segmentation.tools.progress import Silent
 from service.common.headers import policy_of
 
 EN, FR = speaking("en"), speaking("fr")
@@ -84,7 +90,7 @@ def test_every_link_leads_somewhere_and_every_id_is_there_once(html: str) -> Non
 def test_what_marketers_look_for_stands_before_what_analysts_do(html: str, language: str) -> None:
     anchors = [name for name in Page(html).all("id") if name.startswith(f"{language}-")]
     parts = ["personas", *(persona.name for persona in PERSONAS), "pictures", *(p.name for p in FOR_MARKETERS)]
-    analysis = ["analysts", "trust", *(picture.name for picture in FOR_ANALYSTS), "facts"]
+    analysis = ["analysts", "trust", *(picture.name for picture in FOR_ANALYSTS), "data", "facts"]
     assert anchors == [f"{language}-{name}" for name in (*parts, *analysis)]
 
 
@@ -361,3 +367,49 @@ def test_words_that_describe_the_clients_less_are_told_so(facts: Facts) -> None:
     assert cards(other.personas, FR)[0].unlike == "Ils achètent moins."
     last_trait = other.personas[0]["traits"]["en"].split(", ")[-1]
     assert f"{last_trait} In this shop they buy less often." in Page(report(other).replace("<br>", " ")).text
+
+
+# The data itself
+
+
+def test_the_report_and_the_run_name_the_same_gaps(facts: Facts) -> None:
+    """A shop closed on Sundays, with one day lost, and with old events before the windows."""
+    as_of, lost = date(2020, 4, 30), date(2020, 3, 3)
+    days = {as_of - timedelta(days=n): 100 for n in range(120)}
+    days = {day: count for day, count in days.items() if day.weekday() != 6 and day != lost}
+    days[date(2015, 1, 1)] = 100
+    ingested = Ingested([], sum(days.values()), dict(sorted(days.items())))
+    said: list[str] = []
+    say_account(ingested, Saying(said), (date(2019, 10, 1), as_of))
+    assert said == [f"Suspected logging gaps (less than a fifth of a usual day's events): {lost}"]
+    its = replace(facts, as_of=as_of, metrics={**facts.metrics, "events": ingested.totals})
+    assert suspected_gaps(its) == [lost]
+
+
+class Saying(Silent):
+    """Keeps what is said."""
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
+
+    def say(self, line: str) -> None:
+        self._said.append(line)
+
+
+def test_what_was_there_and_what_never_was_is_told(facts: Facts) -> None:
+    days = {"2020-04-28": 5, "2020-04-29": 0, "2020-04-30": 7, "2020-05-01": 3}
+    columns = {**facts.metrics["columns"], "preferred_brand": {"count": 0, "nulls": 9, "distinct": 0}}
+    columns["number_of_views_7m"] = {"count": 9, "nulls": 0, "mean": 0.0, "quantiles": {"0": 0.0, "1": 0.0}}
+    metrics = {**facts.metrics, "columns": columns, "events": {**facts.metrics["events"], "by_day": days}}
+    told = dict(about_the_data(replace(facts, as_of=date(2020, 4, 30), metrics=metrics), speaking("en")))
+    assert told == {
+        "Days with events": "2 months: 2 of 61; 5 months: 2 of 152; 7 months: 2 of 213",
+        "Never recorded for any client": "product views and favourite brand",
+        "Events after the last day counted": "3",
+    }
+
+
+def test_each_column_has_a_row_as_wide_as_the_headings(facts: Facts) -> None:
+    rows = table(facts, speaking("en"))
+    assert [row[0] for row in rows] == [name for name in NAMES if name != "user_id"]
+    assert {len(row) for row in rows} == {len(HEADINGS)}

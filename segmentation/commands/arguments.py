@@ -15,6 +15,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 9998  # with room for the windows and the day afte
 EXIT_CODES = """exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 bad input,
 4 refused to publish: a quality gate did, or another run has published meanwhile"""
 EVENTS_VARIABLE = "MENAGERIE_EVENTS"
+MAPPING_VARIABLE = "MENAGERIE_MAPPING"
 STORE_VARIABLE = "MENAGERIE_STORE"
 
 
@@ -85,6 +86,7 @@ def _stage_arguments(add: Callable[[str, str], argparse.ArgumentParser]) -> None
     one.add_argument(
         "--out", type=_path, required=True, metavar="DIR", help="folder of ingested events, made or added to"
     )
+    _mapping_arguments(add("mapping", "read files of other layouts: write a mapping, or show those that there are"))
     one = add("features", "compute the client table from ingested events")
     one.add_argument("--events", required=True, metavar="DIR", help="folder of ingested events")
     _as_of(one)
@@ -163,6 +165,25 @@ def _events(one: argparse.ArgumentParser, text: str) -> None:
         metavar="PATH",
         help=f"{text} (default: {EVENTS_VARIABLE})",
     )
+    one.add_argument(
+        "--mapping",
+        metavar="MAPPING",
+        default=os.environ.get(MAPPING_VARIABLE),
+        help="what the files' columns mean, where they are not those of an event: a TOML file, or the name of one that"
+        f" comes with this, see `segmentation mapping list` (default: {MAPPING_VARIABLE})",
+    )
+
+
+def _mapping_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    action = actions.add_parser("guess", help="write a first mapping of a file, and show ten rows as it reads them")
+    action.add_argument("file", type=_path, metavar="FILE", help="a raw file")
+    action = actions.add_parser("try", help="show ten rows of a file as a mapping reads them")
+    action.add_argument("mapping", metavar="MAPPING", help="a TOML file, or the name of a ready-made mapping")
+    action.add_argument("file", type=_path, metavar="FILE", help="a raw file")
+    actions.add_parser("list", help="list the mappings that come with this")
+    action = actions.add_parser("show", help="print one of them, to change it")
+    action.add_argument("name", help="which one")
 
 
 def _path(text: str) -> Path:

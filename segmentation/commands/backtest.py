@@ -13,8 +13,10 @@ from rich.table import Table
 
 from contract.errors import BadInputError
 from languages import Language, language
+from segmentation.commands.given import mapping_named
 from segmentation.ingest.ingest import ingest
 from segmentation.ingest.ingested import account, is_ingested
+from segmentation.ingest.mapping import Mapping
 from segmentation.ingest.sources import fetch
 from segmentation.model.backtest import backtest, covered, earliest
 from segmentation.model.personas import PERSONAS
@@ -30,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the table, or all figures as JSON."""
     report = reporter()
     with scratch() as folder:
-        events = _ingested(args.events, folder, report)
+        events = _ingested(args.events, folder, report, mapping_named(args))
         months = covered(events, args.as_of, args.months)
         if not months:
             first, begin = min(account(events).days), earliest(args.as_of)
@@ -49,12 +51,12 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ingested(sources: Sequence[str], folder: Path, report: Reporter) -> Path:
+def _ingested(sources: Sequence[str], folder: Path, report: Reporter, mapping: Mapping | None) -> Path:
     """Return the folder of ingested events that is given, or ingest what is."""
     if len(sources) == 1 and not is_bucket(sources[0]) and is_ingested(Path(sources[0])):
         return Path(sources[0])
-    found = fetch(sources, folder, report)
-    ingest(found.paths, folder / "ingested", report, found.passed_over)
+    found = fetch(sources, folder, report, has_mapping=mapping is not None)
+    ingest(found.paths, folder / "ingested", report, found.passed_over, mapping)
     return folder / "ingested"
 
 

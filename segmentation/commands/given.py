@@ -5,6 +5,7 @@ import argparse
 from contract.errors import BadInputError, WrongUsageError
 from contract.snapshot import METRICS
 from segmentation.commands.arguments import STORE_VARIABLE, local
+from segmentation.ingest.mapping import Mapping, named
 from segmentation.store.opening import open_store
 from segmentation.store.protocol import Store
 
@@ -18,6 +19,11 @@ def model_files(folder: str) -> dict[str, bytes]:
         return {name: (path / name).read_bytes() for name in (*MODEL_FILES, METRICS)}
     except OSError as error:
         raise BadInputError(f"{path.name} holds no model; `segmentation fit` makes one.") from error
+
+
+def mapping_named(args: argparse.Namespace) -> Mapping | None:
+    """Read the mapping that the arguments or the environment name, if they do."""
+    return named(args.mapping) if args.mapping else None
 
 
 def store_named(args: argparse.Namespace) -> Store:

@@ -2,6 +2,7 @@
 
 import argparse
 
+from segmentation.commands.given import mapping_named
 from segmentation.ingest.ingest import ingest as ingest_files
 from segmentation.ingest.said import say_account
 from segmentation.ingest.sources import fetch
@@ -13,6 +14,7 @@ def run(args: argparse.Namespace) -> int:
     """Ingest, and say what became of every file."""
     report = reporter()
     with scratch() as folder:
-        found = fetch(args.events, folder, report)
-        say_account(ingest_files(found.paths, args.out, report, found.passed_over), report)
+        mapping = mapping_named(args)
+        found = fetch(args.events, folder, report, has_mapping=mapping is not None)
+        say_account(ingest_files(found.paths, args.out, report, found.passed_over, mapping), report)
     return 0

@@ -9,9 +9,10 @@ from contract.errors import MenagerieError, WrongUsageError
 from languages import language
 from segmentation import pipeline
 from segmentation.commands import closing, emf
-from segmentation.commands.given import store_named
+from segmentation.commands.given import mapping_named, store_named
 from segmentation.ingest.arrivals import is_superseded
 from segmentation.ingest.ingested import Ingested
+from segmentation.ingest.mapping import is_left_out
 from segmentation.snapshot.catalog import prune
 from segmentation.store.protocol import Store
 from segmentation.tools.errors import OvertakenError
@@ -67,6 +68,7 @@ def _run(args: argparse.Namespace, report: Reporter) -> pipeline.Outcome:
         refit=args.refit,
         accept_relabelling=args.accept_relabelling,
         simulated=args.simulated,
+        mapping=mapping_named(args),
     )
     outcome = pipeline.run(story, report, datetime.now(UTC))
     _say_age(outcome.ingested, args.as_of, report)
@@ -111,10 +113,11 @@ def _moment(text: str) -> datetime:
 
 def _figures(outcome: pipeline.Outcome, as_of: date) -> dict[str, float]:
     totals = outcome.ingested.totals
+    faulty = sum(rows for why, rows in totals["rejected"].items() if not is_left_out(why))
     return {
         "Clients": sum(persona["clients"] for persona in outcome.personas),
         "Events": totals["kept"],
-        "RejectedShare": round(sum(totals["rejected"].values()) / totals["rows_read"], 6),
+        "RejectedShare": round(faulty / totals["rows_read"], 6),
         "SnapshotAgeDays": (datetime.now(UTC).date() - as_of).days,
     }
 

@@ -12,6 +12,7 @@ import pyarrow.csv
 from contract.errors import BadInputError
 from segmentation.ingest import events, reasons
 from segmentation.ingest.layout import Layout, layout_of
+from segmentation.ingest.mapping import Mapping
 from segmentation.ingest.packed import unpacked
 from segmentation.ingest.quotes import LINE_END, Quotes
 from segmentation.ingest.text_stream import MOST_TIMES, SMALL, UNREADABLE, TextStream
@@ -41,11 +42,17 @@ Understand = Callable[[str], None]
 """Is told what was assumed of a file, in a sentence without its full stop."""
 
 
-def read_csv(path: Path, reject: RejectRow, understand: Understand) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a CSV file, plain or packed, as `TEXT`; rows of another shape go to `reject`."""
+def read_csv(
+    path: Path, reject: RejectRow, understand: Understand, mapping: Mapping | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a CSV file, plain or packed, as `TEXT`; rows of another shape go to `reject`.
+
+    With a mapping they have the columns that it may speak of instead.
+    """
     with unpacked(path) as stream:
-        text = TextStream(stream, path.name, max(SMALL, MOST_TIMES * path.stat().st_size))
-        layout = layout_of(text)
+        most = max(SMALL, MOST_TIMES * path.stat().st_size)
+        text = TextStream(stream, path.name, most, mapping.encoding if mapping else None)
+        layout = layout_of(text, mapping)
         for sentence in layout.understood:
             understand(sentence)
         text.quotes = Quotes(layout.delimiter, len(layout.names))
@@ -103,8 +110,8 @@ def _opened(text: TextStream, layout: Layout, keep: Callable[[pa.csv.InvalidRow]
             delimiter=layout.delimiter, invalid_row_handler=keep, ignore_empty_lines=False
         ),
         convert_options=pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(events.COLUMNS, pa.string()),
-            include_columns=events.COLUMNS,
+            column_types=dict.fromkeys(layout.read, pa.string()),
+            include_columns=layout.read,
             strings_can_be_null=False,
         ),
     )
@@ -129,7 +136,7 @@ def _readable(
     batch: pa.RecordBatch, lines: pa.Array, text: TextStream, layout: Layout, reject: RejectRow
 ) -> pa.RecordBatch:
     """Give the rows their lines; where the file holds bytes that are no text, reject just the rows that do."""
-    columns = [batch[name] for name in events.COLUMNS]
+    columns = [batch[name] for name in layout.read]
     if text.damaged:
         held = [pc.match_substring(column, UNREADABLE) for column in columns]
         bad = np.logical_or.reduce([mask.to_numpy(zero_copy_only=False) for mask in held])
@@ -143,7 +150,7 @@ def _readable(
     if layout.has_decimal_comma:
         place = events.COLUMNS.index("price")
         columns[place] = _with_point(columns[place])
-    return pa.RecordBatch.from_arrays([lines, *columns], schema=TEXT)
+    return pa.RecordBatch.from_arrays([lines, *columns], names=["line", *layout.read])
 
 
 def _with_point(prices: pa.Array) -> pa.Array:

@@ -6,7 +6,7 @@ done: a run that was killed goes on where it stopped, and a file that was ingest
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +17,8 @@ import duckdb
 from contract.errors import BadInputError, MenagerieError
 from segmentation.ingest import clean, merge, raw, rollups
 from segmentation.ingest.ingested import Ingested, account_of, accounts, arrived, month_files, read_ledger
-from segmentation.ingest.source_file import Source, digests, read_source
+from segmentation.ingest.mapping import Mapping
+from segmentation.ingest.source_file import Source, identities, read_source
 from segmentation.store.lineage import LEDGER, STAGED
 from segmentation.tools import engine
 from segmentation.tools.files import write_json
@@ -26,26 +27,35 @@ from segmentation.tools.workspace import workspace
 
 
 def ingest(
-    sources: Sequence[Path], out: Path, reporter: Reporter = SILENT, passed_over: Sequence[str] = ()
+    sources: Sequence[Path],
+    out: Path,
+    reporter: Reporter = SILENT,
+    passed_over: Sequence[str] = (),
+    mapping: Mapping | None = None,
 ) -> Ingested:
     """Clean the raw files among `sources` (files or folders) into `out`; raise BadInputError when one is unreadable.
 
     `passed_over` names what stood beside them and is none, for the account.
     """
-    found = raw.find(sources, reporter)
+    found = raw.find(sources, reporter, has_mapping=mapping is not None)
     found.passed_over.extend(passed_over)
     try:
         with workspace(out, reporter) as scratch, engine.connect(scratch) as connection:
-            return _ingest(connection, found, out, scratch, reporter)
+            return _ingest(connection, found, out, scratch, reporter, mapping)
     except (duckdb.Error, OSError) as error:
         raise MenagerieError(f"Ingesting stopped: {engine.reason(error)}.") from error
 
 
-def _ingest(
-    connection: duckdb.DuckDBPyConnection, found: raw.Found, out: Path, scratch: Path, reporter: Reporter
+def _ingest(  # noqa: PLR0913, PLR0917 (what all is made of)
+    connection: duckdb.DuckDBPyConnection,
+    found: raw.Found,
+    out: Path,
+    scratch: Path,
+    reporter: Reporter,
+    mapping: Mapping | None,
 ) -> Ingested:
     ledger = read_ledger(out)
-    named = list(zip(found.paths, digests(found.paths), strict=True))
+    named = list(zip(found.paths, identities(found.paths, mapping), strict=True))
     fresh = {sha256: path for path, sha256 in reversed(named) if sha256 not in ledger}
     fresh = dict(reversed(fresh.items()))
     unfinished = _read_staged(out)
@@ -53,7 +63,7 @@ def _ingest(
     if fresh:
         name = f"{len(fresh)} files" if len(fresh) > 1 else next(iter(fresh.values())).name
         with reporter.step(f"Reading {name}") as step:
-            ledger |= _read_sources(fresh, out, scratch, step)
+            ledger |= _read_sources(fresh, out, scratch, step, mapping)
     if not any(source.rows_typed for source in ledger.values()):
         raise BadInputError("There is no event in the files given: they have a header, and no rows.")
     arriving = list(unfinished | fresh)
@@ -63,7 +73,9 @@ def _ingest(
     return account_of([(path.name, sha256) for path, sha256 in named], ledger, out)
 
 
-def _read_sources(fresh: Mapping[str, Path], out: Path, scratch: Path, step: Step) -> dict[str, Source]:
+def _read_sources(
+    fresh: dict[str, Path], out: Path, scratch: Path, step: Step, mapping: Mapping | None
+) -> dict[str, Source]:
     """Read files, as many at once as there are processors; when one cannot be read, the others stop as well."""
     stopped = Event()
 
@@ -81,7 +93,9 @@ def _read_sources(fresh: Mapping[str, Path], out: Path, scratch: Path, step: Ste
             # Of its own, since a thread whose start was interrupted may outlive the run's connection for a moment.
             with engine.connect(scratch) as connection:
                 clean.prepare(connection)
-                return read_source(connection, path, sha256, _staged(out, sha256), Watched())
+                if mapping:
+                    mapping.prepare(connection)
+                return read_source(connection, path, sha256, _staged(out, sha256), Watched(), mapping)
         except BaseException:
             stopped.set()
             raise

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from segmentation.ingest.reasons import Example
 from segmentation.ingest.source_file import Source
 from segmentation.store.lineage import LEDGER, STAGED
 
+LEAST_WEEKS = 4
 GAP_SHARE = 1 / 5
 """A day with less than this share of the median day's events is a suspected logging gap (design)."""
 
@@ -64,6 +65,34 @@ class Ingested:
             "by_day": {day.isoformat(): events for day, events in self.days.items()},
             "suspected_gaps": [day.isoformat() for day in self.gaps],
         }
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """The days on which events seem to be missing, and the weekdays (Monday as 0) on which the shop seems closed."""
+
+    missing: list[date]
+    closed: list[int]
+
+
+def days_within(by_day: Mapping[date, int], begin: date, end: date) -> dict[date, int]:
+    """Return the events of each day from the first on that has any between two days, to the last."""
+    told = [day for day, events in by_day.items() if events and begin <= day <= end] or [begin, end]
+    every = (min(told) + timedelta(days=n) for n in range((max(told) - min(told)).days + 1))
+    return {day: by_day.get(day, 0) for day in every}
+
+
+def gaps_within(by_day: Mapping[date, int], few: Sequence[date], begin: date, end: date) -> Gaps:
+    """Return the gaps between two days, of the days that have `few` events.
+
+    A weekday with hardly an event in any week, of four at least, is none: a shop that never opens on Sundays misses
+    nothing then.
+    """
+    days = days_within(by_day, begin, end)
+    inside = [day for day in few if day in days]
+    every, counted = (Counter(day.weekday() for day in each) for each in (days, inside))
+    closed = [weekday for weekday in sorted(counted) if counted[weekday] == every[weekday] >= LEAST_WEEKS]
+    return Gaps([day for day in inside if day.weekday() not in closed], closed)
 
 
 def is_ingested(folder: Path) -> bool:

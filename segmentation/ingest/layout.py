@@ -2,11 +2,12 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from contract.errors import BadInputError
 from segmentation.ingest import events
+from segmentation.ingest.mapping import Mapping, may_read_it
 from segmentation.ingest.text_stream import TextStream
 
 _DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
@@ -35,9 +36,17 @@ class Layout:
     has_decimal_comma: bool
     understood: list[str]
 
+    @property
+    def read(self) -> list[str]:
+        """Return the columns that are read: those of an event in their order, or a mapping's as they stand."""
+        names = [name for name in self.names if name]
+        return list(events.COLUMNS) if set(names) == set(events.COLUMNS) else names
 
-def layout_of(text: TextStream) -> Layout:
+
+def layout_of(text: TextStream, mapping: Mapping | None = None) -> Layout:
     """Take the header, and what stands before it, off a text; raise BadInputError where it is not that of events."""
+    if mapping and mapping.header:
+        return Layout(mapping.delimiter or ",", list(mapping.header), False, [])
     if text.is_empty():
         raise BadInputError(f"{text.name} is empty: it has not even a header.")
     understood = [f"the encoding is {_ENCODINGS.get(text.encoding, text.encoding)}"] if text.encoding != "utf-8" else []
@@ -48,7 +57,10 @@ def layout_of(text: TextStream) -> Layout:
         first = text.take_line()
     if not first.replace("\t", "").isprintable():
         raise BadInputError(f"{text.name} has not the columns of an event file: its first line is no text.")
-    delimiter = _delimiter(first, said.group(1) if said else None)
+    if mapping:
+        delimiter = mapping.delimiter or (said.group(1) if said else _delimiter(first, mapping.uses))
+        return Layout(delimiter, mapped(_split(first, delimiter), mapping), False, understood)
+    delimiter = said.group(1) if said else _delimiter(first, lambda name: name.lower() in events.COLUMNS)
     columns = used(text.name, _split(first, delimiter), has_header=not _is_row(first))
     if delimiter != "," and not said:
         understood.append(f"the delimiter is {_DELIMITERS[delimiter]}")
@@ -67,7 +79,8 @@ def used(file: str, header: Sequence[str], has_header: bool = True) -> Columns:
     if missing and not has_header:
         raise BadInputError(f"{file} has no header: its first line is a row, and should name the columns.")
     if missing:
-        raise BadInputError(_lacks(file, missing, [name for name, use in zip(plain, found, strict=True) if not use]))
+        lacks = _lacks(file, missing, [name for name, use in zip(plain, found, strict=True) if not use])
+        raise BadInputError(f"{lacks} {may_read_it(plain)}")
     twice = [name for name in events.COLUMNS if found.count(name) > 1]
     if twice:
         raise BadInputError(f"{file} has the column {twice[0]} more than once.")
@@ -95,12 +108,23 @@ def _listed(names: Sequence[str], most: int = _SHOWN) -> str:
     return ", ".join(shown) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _delimiter(header: str, said: str | None) -> str:
-    """Return what parts most names of an event's columns from each other."""
-    if said:
-        return said
-    wanted = set(events.COLUMNS)
-    return max(_DELIMITERS, key=lambda sign: len(wanted & {name.strip().lower() for name in _split(header, sign)}))
+def mapped(header: Sequence[str], mapping: Mapping) -> list[str | None]:
+    """Return the columns of a file that a mapping may speak of, each in its place."""
+    names: list[str | None] = []
+    for name in map(str.strip, header):
+        is_new = name.lower() not in {each.lower() for each in names if each}
+        names.append(name if is_new and mapping.uses(name) else None)
+    return names
+
+
+def delimiter_of(header: str) -> str:
+    """Return what parts a header of any names."""
+    return max(_DELIMITERS, key=lambda sign: len(_split(header, sign)))
+
+
+def _delimiter(header: str, is_wanted: Callable[[str], bool]) -> str:
+    """Return what parts most of the names wanted from each other."""
+    return max(_DELIMITERS, key=lambda sign: sum(map(is_wanted, {name.strip() for name in _split(header, sign)})))
 
 
 def _split(line: str, delimiter: str) -> list[str]:

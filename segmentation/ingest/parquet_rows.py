@@ -1,7 +1,7 @@
 """Parquet files as batches of text rows, in memory that follows their size, whatever they say of themselves."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,9 @@ import pyarrow.parquet as pq
 
 from contract.errors import BadInputError
 from segmentation.ingest import events
-from segmentation.ingest.csv_rows import TEXT, Understand
-from segmentation.ingest.layout import used
+from segmentation.ingest.csv_rows import Understand
+from segmentation.ingest.layout import mapped, used
+from segmentation.ingest.mapping import Mapping
 from segmentation.ingest.text_stream import LONGEST_LINE, MOST_TIMES, SMALL
 
 ROWS_AT_ONCE = 250_000
@@ -29,11 +30,14 @@ _EXACT = 1 << 53
 """From here on floating point does not hold every whole number."""
 
 
-def read_parquet(path: Path, understand: Understand) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a Parquet file as `TEXT`; BadInputError where no event file would go on."""
+def read_parquet(path: Path, understand: Understand, mapping: Mapping | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a Parquet file as `TEXT`; BadInputError where no event file would go on.
+
+    With a mapping they have the columns that it may speak of instead, as text.
+    """
     with pq.ParquetFile(path) as file:
         metadata = file.metadata
-        places = _places(path, file.schema_arrow, understand)
+        places = _mapped(file.schema_arrow, mapping) if mapping else _places(path, file.schema_arrow, understand)
         _check_pages(path, metadata)
     with pq.ParquetFile(path, metadata=metadata, read_dictionary=list(places.values())) as file:
         yield from _rows(path, file, places)
@@ -44,7 +48,8 @@ def _places(path: Path, schema: pa.Schema, understand: Understand) -> dict[str, 
     columns = used(path.name, schema.names)
     for sentence in columns.understood:
         understand(sentence)
-    places = {use: name for name, use in zip(schema.names, columns.names, strict=True) if use}
+    found = {use: name for name, use in zip(schema.names, columns.names, strict=True) if use}
+    places = {use: found[use] for use in events.COLUMNS}
     for use, name in places.items():
         kind = schema.field(name).type
         if pa.types.is_nested(kind):
@@ -56,11 +61,16 @@ def _places(path: Path, schema: pa.Schema, understand: Understand) -> dict[str, 
     return places
 
 
-def _rows(path: Path, file: pq.ParquetFile, places: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+def _mapped(schema: pa.Schema, mapping: Mapping) -> dict[str, str]:
+    flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
+    return {name: place for name, place in zip(mapped(flat, mapping), flat, strict=True) if name}
+
+
+def _rows(path: Path, file: pq.ParquetFile, places: dict[str, str]) -> Iterator[pa.RecordBatch]:
     left = max(SMALL, MOST_TIMES * path.stat().st_size)
     line = 2  # as if it had a header, so that lines mean the same in every file
     for batch in file.iter_batches(ROWS_AT_ONCE, columns=list(places.values())):
-        found = [batch[places[name]] for name in events.COLUMNS]
+        found = [batch[place] for place in places.values()]
         sizes = sum(map(_text_sizes, found), np.full(batch.num_rows, _A_ROW))
         if sizes.max(initial=0) > LONGEST_LINE:
             raise BadInputError(f"{path.name} has a row of more than {LONGEST_LINE >> 20} MB, and is no event file.")
@@ -75,9 +85,9 @@ def _rows(path: Path, file: pq.ParquetFile, places: Mapping[str, str]) -> Iterat
             lines = pa.array(range(line + first, line + after), pa.int64())
             columns = [
                 _as_text(name, column.slice(first, after - first), path)
-                for name, column in zip(events.COLUMNS, found, strict=True)
+                for name, column in zip(places, found, strict=True)
             ]
-            yield pa.RecordBatch.from_arrays([lines, *columns], schema=TEXT)
+            yield pa.RecordBatch.from_arrays([lines, *columns], names=["line", *places])
             first = after
         line += batch.num_rows
 

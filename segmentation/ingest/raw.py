@@ -9,11 +9,12 @@ import pyarrow as pa
 from contract.errors import BadInputError
 from segmentation.ingest import packed
 from segmentation.ingest.csv_rows import RejectRow, Understand, read_csv
+from segmentation.ingest.mapping import Mapping
 from segmentation.ingest.parquet_rows import read_parquet
 from segmentation.tools.engine import reason
 from segmentation.tools.progress import SILENT, Reporter
 
-SUFFIXES = (".csv", *(f".csv{ending}" for ending in packed.ENDINGS), ".zip", ".parquet")
+SUFFIXES = (".csv", ".tsv", *(f".csv{ending}" for ending in packed.ENDINGS), ".zip", ".parquet")
 
 
 _LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "_SUCCESS"})
@@ -28,8 +29,11 @@ class Found:
     passed_over: list[str]
 
 
-def find(paths: Sequence[Path], reporter: Reporter = SILENT) -> Found:
-    """Return the raw files among `paths` and in the folders among them, by name, and what is passed over there."""
+def find(paths: Sequence[Path], reporter: Reporter = SILENT, has_mapping: bool = False) -> Found:
+    """Return the raw files among `paths` and in the folders among them, by name, and what is passed over there.
+
+    With a mapping a file that is named itself may be called anything.
+    """
     found: list[Path] = []
     others: list[str] = []
     for path in paths:
@@ -43,7 +47,7 @@ def find(paths: Sequence[Path], reporter: Reporter = SILENT) -> Found:
         found += inside
         others += [f"{path.name}/{other}" for other in passed_over]
     for path in found:
-        if not is_raw(path.name):
+        if not (is_raw(path.name) or has_mapping):
             raise BadInputError(f"{path.name} is no raw file: its name ends in none of {', '.join(SUFFIXES)}.")
         if not path.is_file():
             raise BadInputError(f"{path.name} is no regular file, and cannot be read as one.")
@@ -72,8 +76,12 @@ def _inside(folder: Path) -> tuple[list[Path], list[str]]:
     return found, others
 
 
-def read(path: Path, reject: RejectRow, understand: Understand) -> Iterator[pa.RecordBatch]:
+def read(
+    path: Path, reject: RejectRow, understand: Understand, mapping: Mapping | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yield the file's rows as `TEXT`; rows of another shape go to `reject`, what is assumed to `understand`.
+
+    With a mapping they are not yet the columns of an event: it is to be applied to them.
 
     Raises BadInputError when the file cannot be read to its end.
     """
@@ -81,7 +89,7 @@ def read(path: Path, reject: RejectRow, understand: Understand) -> Iterator[pa.R
     if kind and not named.endswith(packed.KINDS[kind]):
         understand(f"it is {kind}, whatever its name says")
     is_parquet = kind == packed.PARQUET or named.endswith(packed.KINDS[packed.PARQUET])
-    batches = read_parquet(path, understand) if is_parquet else read_csv(path, reject, understand)
+    batches = read_parquet(path, understand, mapping) if is_parquet else read_csv(path, reject, understand, mapping)
     try:
         yield from batches
     except (pa.ArrowException, OSError, UnicodeError, *packed.FAULTS) as error:

@@ -24,7 +24,8 @@ import pyarrow.compute as pc
 
 from contract.errors import BadInputError, MenagerieError
 from segmentation.ingest import clean, events, plain, raw, reasons
-from segmentation.ingest.csv_rows import Reject
+from segmentation.ingest.csv_rows import TEXT, Reject
+from segmentation.ingest.mapping import Mapping, is_left_out, may_read_it
 from segmentation.ingest.month_files import Months
 from segmentation.ingest.reasons import Example, shown, told
 from segmentation.tools import engine
@@ -36,7 +37,6 @@ MOST_ROWS = 250_000
 MOST_REJECTED = 100_000
 """After so many, if they are most of the rows so far, the rest of a file is not looked at."""
 _AT_ONCE = 10_000
-MAY_READ_IT = "A mapping may read it: `segmentation mapping guess` writes one."
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,12 @@ class Source:
     def rows_typed(self) -> int:
         """Return the rows that are events, before duplicates are dropped."""
         return self.rows_read - sum(self.rejected.values())
+
+
+def identities(paths: Sequence[Path], mapping: Mapping | None, notes: Path | None = None) -> list[str]:
+    """Return what tells files as they are read from all others: their SHA-256, with a mapping's."""
+    found = digests(paths, notes)
+    return [mapping.identity(sha256) for sha256 in found] if mapping else found
 
 
 def digests(paths: Sequence[Path], notes: Path | None = None) -> list[str]:
@@ -84,27 +90,49 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_source(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder: Path, step: Step) -> Source:
+def read_source(  # noqa: PLR0913, PLR0917 (what a file is read with)
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    sha256: str,
+    folder: Path,
+    step: Step,
+    mapping: Mapping | None = None,
+) -> Source:
     """Read `path` into `folder`, unless an earlier run did so to the end; BadInputError if no row of it is an event."""
     done = folder / "source.json"
     if done.exists():
         return Source(**json.loads(done.read_text()))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    source = _read(connection, path, sha256, folder, step)
+    source = _read(connection, path, sha256, folder, step, mapping)
     if source.rows_read and not source.rows_typed:
-        every = f"all its {source.rows_read:,} rows" if source.rows_read > 1 else "its only row"
+        every = f"all its {source.rows_read:,} rows were" if source.rows_read > 1 else "its only row was"
         why = told(source.rejected, source.examples)
-        raise BadInputError(f"{path.name} holds no event: {every} were rejected, {why}. {MAY_READ_IT}")
+        raise BadInputError(f"{path.name} holds no event: {every} rejected, {why}. {_remedy(source)}")
     write_json(done, asdict(source))
     return source
 
 
-def _read(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder: Path, step: Step) -> Source:
+def _remedy(source: Source) -> str:
+    """Say what would read a file all of whose rows were rejected."""
+    if reasons.UNREADABLE in source.rejected:
+        return 'A mapping declares another encoding: encoding = "cp1252" under [file].'
+    return may_read_it()
+
+
+def _read(  # noqa: PLR0913, PLR0917 (as `read_source`)
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    sha256: str,
+    folder: Path,
+    step: Step,
+    mapping: Mapping | None,
+) -> Source:
     rows_read = forms = 0
-    understood: list[str] = []
+    understood = [f"it is read by the mapping {mapping.name}"] if mapping else []
     with _Rejects(path.name, folder / "rejects.csv").open() as rejects, Months(folder, sha256).open() as months:
-        for batch in _sliced(raw.read(path, rejects.add, understood.append)):
+        for found in _sliced(raw.read(path, rejects.add, understood.append, mapping)):
+            batch = _mapped(connection, found, mapping, rejects) if mapping else found
             table = plain.typed(batch)
             if table is None:
                 table = clean.clean(connection, batch)
@@ -116,13 +144,25 @@ def _read(connection: duckdb.DuckDBPyConnection, path: Path, sha256: str, folder
             months.write(table)
             rows_read += batch.num_rows
             rejects.check(rows_read)
-            step.advance(batch.num_rows)
+            step.advance(found.num_rows)
     rows_read += rejects.before_cleaning
     understood += [sentence for bit, sentence in clean.UNDERSTOOD.items() if forms & bit]
     source = Source(path.name, sha256, rows_read, *rejects.found(), understood)
     if months.rows != source.rows_typed:
         raise MenagerieError(f"{path.name}: {source.rows_typed} rows are events, but {months.rows} were kept.")
     return source
+
+
+def _mapped(
+    connection: duckdb.DuckDBPyConnection, found: pa.RecordBatch, mapping: Mapping, rejects: "_Rejects"
+) -> pa.RecordBatch:
+    """Return rows as a mapping has them, but for those that it leaves out."""
+    table = mapping.apply(connection, found, rejects.name)
+    for row in table.filter(pc.is_valid(table["left_out"])).to_pylist():
+        why = row.pop("left_out")
+        rejects.add(Reject(row["line"], why, ",".join(row[name] for name in events.COLUMNS)))
+    rest = table.filter(pc.is_null(table["left_out"])).drop(["left_out"]).combine_chunks()
+    return rest.cast(TEXT).to_batches()[0] if rest.num_rows else pa.RecordBatch.from_pylist([], TEXT)
 
 
 def _sliced(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -167,7 +207,7 @@ class _Rejects:
 
     def check(self, rows_read: int) -> None:
         """Look at no more of a file most of whose rows, of very many, are no events."""
-        rejected = sum(self.reasons.values())
+        rejected = sum(count for why, count in self.reasons.items() if not is_left_out(why))
         if rejected >= MOST_REJECTED and 2 * rejected > rows_read + self.before_cleaning:
             usual = max(self.reasons, key=self.reasons.__getitem__)
             told = f"{self.name} is no event file: of its first {rows_read + self.before_cleaning:,} rows"

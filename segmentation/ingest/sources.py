@@ -8,7 +8,8 @@ from contract.errors import BadInputError, MenagerieError
 from segmentation.ingest import raw
 from segmentation.ingest.ingest import ingest
 from segmentation.ingest.ingested import account, is_ingested, is_unfinished, is_whole
-from segmentation.ingest.source_file import digests
+from segmentation.ingest.mapping import Mapping
+from segmentation.ingest.source_file import identities
 from segmentation.store import lineage
 from segmentation.store.lineage import LEDGER, STAGED
 from segmentation.store.protocol import Store
@@ -21,7 +22,9 @@ DIGESTS = "digests.json"
 """In the folder of ingested events, so that a daily run does not read all raw files to tell which are new."""
 
 
-def prepare(sources: Sequence[str], store: Store, work: Path, reporter: Reporter) -> Path:
+def prepare(
+    sources: Sequence[str], store: Store, work: Path, reporter: Reporter, mapping: Mapping | None = None
+) -> Path:
     """Return a folder of ingested events: the one given, or one in `work` for exactly these raw files.
 
     Of what the store keeps, the events of the most of these raw files are reused, if it keeps none of others with
@@ -31,19 +34,24 @@ def prepare(sources: Sequence[str], store: Store, work: Path, reporter: Reporter
         if not is_whole(given):
             raise BadInputError(f"Of the ingested events in {sources[0]} some are missing; ingest them anew.")
         return given
-    local, remote, passed_over = _found(sources, reporter)
-    hashed = list(zip(digests(local, work / DIGESTS), local, strict=True))
-    wanted = {sha256 for sha256, _ in hashed} | {_identity(o) for _, objects in remote for o in objects}
+    local, remote, passed_over = _found(sources, reporter, mapping is not None)
+
+    def identity(one: Object) -> str:
+        return mapping.identity(_identity(one)) if mapping else _identity(one)
+
+    hashed = list(zip(identities(local, mapping, work / DIGESTS), local, strict=True))
+    wanted = {sha256 for sha256, _ in hashed} | {identity(o) for _, objects in remote for o in objects}
     folder = work / lineage.key_of(wanted)
     held = _recalled(wanted, folder, store)
     if held:
         reporter.say(_reused(len(held), len(wanted - held)))
     if held == wanted:
         return folder
-    fresh = [(bucket, [o for o in objects if _identity(o) not in held]) for bucket, objects in remote]
+    fresh = [(bucket, [o for o in objects if identity(o) not in held]) for bucket, objects in remote]
     try:
         staged = _fetch(fresh, work / "raw", reporter)
-        ingest([*(path for sha256, path in hashed if sha256 not in held), *staged], folder, reporter, passed_over)
+        fresh_files = [*(path for sha256, path in hashed if sha256 not in held), *staged]
+        ingest(fresh_files, folder, reporter, passed_over, mapping)
     except MenagerieError:
         _put_back(folder, held)
         raise
@@ -90,9 +98,9 @@ def _reused(files: int, new: int) -> str:
     return f"{told}; {new} {'is' if new == 1 else 'are'} new." if new else f"{told}."
 
 
-def fetch(sources: Sequence[str], folder: Path, reporter: Reporter) -> raw.Found:
+def fetch(sources: Sequence[str], folder: Path, reporter: Reporter, has_mapping: bool = False) -> raw.Found:
     """Return the raw files among the sources as local ones, those on S3 downloaded into `folder`."""
-    local, remote, passed_over = _found(sources, reporter)
+    local, remote, passed_over = _found(sources, reporter, has_mapping)
     return raw.Found([*local, *_fetch(remote, folder, reporter)], passed_over)
 
 
@@ -112,10 +120,10 @@ def _ingested(source: str, work: Path, reporter: Reporter) -> Path | None:
 Remote = list[tuple[Bucket, list[Object]]]
 
 
-def _found(sources: Sequence[str], reporter: Reporter) -> tuple[list[Path], Remote, list[str]]:
+def _found(sources: Sequence[str], reporter: Reporter, has_mapping: bool) -> tuple[list[Path], Remote, list[str]]:
     paths = [Path(source) for source in sources if not is_bucket(source)]
     remote = [raw_objects(source) for source in sources if is_bucket(source)]
-    local = raw.find(paths, reporter) if paths else raw.Found([], [])
+    local = raw.find(paths, reporter, has_mapping) if paths else raw.Found([], [])
     return local.paths, remote, local.passed_over
 
 

@@ -1,9 +1,8 @@
 """What the report is made of: a run's figures, its decision tree, and a sample of its clients."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from segmentation.features.calendar import windows
 from segmentation.features.columns import SEGMENT_SCHEMA
+from segmentation.ingest.ingested import Gaps, days_within, gaps_within
 from segmentation.model.assign import persona_codes
 from segmentation.model.personas import PERSONA_NAMES
 from segmentation.model.tree import Tree
@@ -22,9 +22,6 @@ DRAWN = pa.schema([SEGMENT_SCHEMA.field(name) for name in ("persona", *SHOWN)])
 """What is read of the clients."""
 MOST_SHOWN, LEAST_SHOWN = 5_000, 60
 """Clients in the sample, and of each persona, as long as there are so many, so that small ones are seen."""
-
-LEAST_WEEKS = 4
-"""On fewer weeks in a row, quiet weekdays are no habit of the shop."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +66,14 @@ def facts_of(  # noqa: PLR0913, PLR0917 (what a run has come to, each thing once
     return Facts(as_of, personas, metrics, tree, _sample(segments, np.random.default_rng(seed)))
 
 
+def all_events_by_day(facts: Facts) -> dict[date, int]:
+    """Return the events of each day that has any, inside the windows or not."""
+    return {date.fromisoformat(day): events for day, events in facts.metrics["events"]["by_day"].items()}
+
+
 def events_by_day(facts: Facts) -> dict[date, int]:
     """Return the events of each day of the longest window, from the first day on to the last that has any."""
-    by_day = {date.fromisoformat(day): events for day, events in facts.metrics["events"]["by_day"].items()}
-    start = windows(facts.as_of).start.date()
-    told = [day for day, events in by_day.items() if events and start <= day <= facts.as_of] or [start, facts.as_of]
-    every = (min(told) + timedelta(days=n) for n in range((max(told) - min(told)).days + 1))
-    return {day: by_day.get(day, 0) for day in every}
+    return days_within(all_events_by_day(facts), windows(facts.as_of).start.date(), facts.as_of)
 
 
 def suspected_gaps(facts: Facts) -> list[date]:
@@ -83,20 +81,17 @@ def suspected_gaps(facts: Facts) -> list[date]:
 
     Those of `closed_weekdays` are none of them: a shop that never opens on Sundays misses nothing then.
     """
-    closed = closed_weekdays(facts)
-    return [day for day in _with_few_events(facts) if day.weekday() not in closed]
+    return _gaps(facts).missing
 
 
 def closed_weekdays(facts: Facts) -> list[int]:
     """Return the weekdays, Monday as 0, that have hardly an event in any week, of four at least."""
-    every = Counter(day.weekday() for day in events_by_day(facts))
-    few = Counter(day.weekday() for day in _with_few_events(facts))
-    return [weekday for weekday in sorted(few) if few[weekday] == every[weekday] >= LEAST_WEEKS]
+    return _gaps(facts).closed
 
 
-def _with_few_events(facts: Facts) -> list[date]:
-    days = events_by_day(facts)
-    return [day for day in map(date.fromisoformat, facts.metrics["events"]["suspected_gaps"]) if day in days]
+def _gaps(facts: Facts) -> Gaps:
+    few = list(map(date.fromisoformat, facts.metrics["events"]["suspected_gaps"]))
+    return gaps_within(all_events_by_day(facts), few, windows(facts.as_of).start.date(), facts.as_of)
 
 
 def _sample(segments: pa.Table | StoredTable, rng: np.random.Generator) -> pa.Table:

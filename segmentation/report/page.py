@@ -12,6 +12,7 @@ from plotly.io.json import to_json_plotly
 from plotly.offline import get_plotlyjs
 
 from languages import LANGUAGES, Language, language
+from segmentation.report import quality
 from segmentation.report.cards import RULES_SHOWN, cards
 from segmentation.report.facts import Facts
 from segmentation.report.looked_back import HEADINGS, cells, sentences
@@ -73,6 +74,11 @@ def _article(facts: Facts, say: Language, layouts: Mapping[str, Any]) -> Markup:
             drawn=len(layouts) // len(LANGUAGES),
             trust=trust(facts, say),
             particulars=particulars(facts, say),
+            about_the_data=quality.about_the_data(facts, say),
+            columns={
+                "headings": [say.gettext(heading) for heading in quality.HEADINGS],
+                "rows": quality.table(facts, say),
+            },
         )
     )
     return Markup(html)  # noqa: S704 (escaped by the template)
