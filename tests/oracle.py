@@ -85,7 +85,7 @@ def words(text: str) -> str | None:
 
 def known(text: str) -> str | None:
     """Return a text but for one that is empty or that databases, spreadsheets and data frames write for nothing."""
-    return None if re.fullmatch(r"|null|nan|none|#?n/a|<na>|\\n", text, re.IGNORECASE) else text
+    return None if re.fullmatch(r"|null|\(null\)|nan|none|#?n/?a|<na>|nat|undefined|\\n", text, re.IGNORECASE) else text
 
 
 def instant(text: str) -> datetime | None:

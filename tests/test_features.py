@@ -604,11 +604,19 @@ def doubted(tmp_path: Path, *lines: str) -> Doubts:
 def test_what_is_odd_about_the_events_is_told(tmp_path: Path) -> None:
     usual = [f"2020-04-{day:02} 10:00:00,purchase,{day}" for day in range(1, 29)]
     one = [f"2020-04-29 10:00:{second:02},view,1" for second in range(27)]
-    found = doubted(tmp_path, *usual, *one, "2031-01-01 00:00:00,view,2", "2020-05-01 00:00:00,purchase,3")
+    found = doubted(
+        tmp_path,
+        *usual,
+        *one,
+        "2031-01-01 00:00:00,view,2",
+        "2020-05-01 00:00:00,purchase,3",
+        "1970-01-01 00:00:00,view,2",
+    )
     assert (found.events_after, found.clients, found.best_day_share) == (2, 28, 1 / 28)
     assert found.largest_client == 28 / 55
     assert found.sentences == [
         "2 events lie after the as-of date, and do not count.",
+        "1 event lies 20 years and more before the as-of date.",
         "one user has 51% of all events; is it a guest account, or a robot?",
     ]
 

@@ -44,7 +44,22 @@ TYPES = {
     "user_session": pa.string(),
 }
 
-NOTHING = ("NULL", "null", "NaN", "nan", "None", "N/A", "n/a", "#N/A", "<NA>", "\\N")
+NOTHING = (
+    "NULL",
+    "null",
+    "(null)",
+    "NaN",
+    "nan",
+    "None",
+    "NA",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "<NA>",
+    "NaT",
+    "\\N",
+    "undefined",
+)
 
 at = datetime.fromisoformat
 

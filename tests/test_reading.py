@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import oracle
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -97,6 +98,12 @@ NOW_S = 1_586_952_000
         pytest.param(table(*ROWS, header=tuple(map(str.title, oracle.FIELDS))), ["case"], id="names in capitals"),
         pytest.param(table(*ROWS, header=tuple(f" {name} " for name in oracle.FIELDS)), ["spaces"], id="spaced names"),
         pytest.param(
+            table(*ROWS, header=tuple(name.replace("_", " ").title() for name in oracle.FIELDS)),
+            ["underscores", "case"],
+            id="names in words",
+        ),
+        pytest.param(f"sep=\t\n{table(*ROWS, delimiter=chr(9))}", ["sep="], id="a sep line with a tab"),
+        pytest.param(
             table(*(["x", *row, "y"] for row in ROWS), header=("channel", *oracle.FIELDS, "device")),
             ["channel, device are not used"],
             id="columns beside",
@@ -165,12 +172,15 @@ def test_ids_in_floating_point_are_read_while_they_are_exact(tmp_path: Path, bit
     assert account.examples["user_id is missing or no integer"] == {"line": 4, "value": None}
 
 
+@pytest.mark.parametrize(("kind", "power"), [(pa.float64(), 53), (pa.float32(), 24), (pa.float16(), 11)])
 @pytest.mark.parametrize("column", ["user_id", "product_id"])
-def test_ids_beyond_what_floating_point_holds_are_refused(tmp_path: Path, column: str) -> None:
+def test_ids_beyond_what_floating_point_holds_are_refused(
+    tmp_path: Path, column: str, kind: pa.DataType, power: int
+) -> None:
     columns = dict(zip(oracle.FIELDS, map(list, zip(*ROWS, strict=True)), strict=True))
-    ids = pa.array([1.0, 2.0, 3.0, 4.0, 2.0**53])
+    ids = pa.array(np.array([1.0, 2.0, 3.0, 4.0, 2.0**power], kind.to_pandas_dtype()))
     pq.write_table(pa.table({**columns, column: ids}), tmp_path / "a.parquet")
-    with pytest.raises(BadInputError, match=rf"a\.parquet has {column} as floating point.*2\^53"):
+    with pytest.raises(BadInputError, match=rf"a\.parquet has {column} as floating point.*2\^{power} "):
         ingest([tmp_path / "a.parquet"], tmp_path / "out")
 
 
@@ -187,6 +197,11 @@ def test_decimals_of_nineteen_digits_are_exact(tmp_path: Path) -> None:
     ingest([tmp_path / "a.parquet"], tmp_path / "out")
     (kept,) = (tmp_path / "out").glob("events/*/*.parquet")
     assert sorted(pq.ParquetFile(kept).read()["user_id"].to_pylist()) == sorted(ids)
+
+
+def test_a_zero_byte_or_two_make_no_other_encoding(tmp_path: Path) -> None:
+    account, _ = read(tmp_path, table(fields(brand="ac\0me"), *ROWS))
+    assert (account.rows_read, account.rows_kept, account.understood) == (6, 6, [])
 
 
 # Headers that are not that of events

@@ -18,6 +18,10 @@ ONE_DAY = 0.5
 """Share of all items bought from which on one day is told of: an export's or an import's date."""
 
 
+LONG_YEARS = 20
+"""Before the as-of date there were no such shops; a time that is zero is in 1970."""
+
+
 @dataclass(frozen=True)
 class Doubts:
     """Events after the as-of date; in the longest window, the largest client's share of all events, and the best day's
@@ -25,6 +29,7 @@ class Doubts:
     """
 
     events_after: int
+    events_long_before: int
     largest_client: float
     best_day: str
     best_day_share: float
@@ -35,7 +40,9 @@ class Doubts:
         """Say what is odd, nothing when all is as usual."""
         told = []
         if self.events_after:
-            told.append(f"{self.events_after:,} events lie after the as-of date, and do not count.")
+            told.append(f"{_lie(self.events_after)} after the as-of date, and do not count.")
+        if self.events_long_before:
+            told.append(f"{_lie(self.events_long_before)} {LONG_YEARS} years and more before the as-of date.")
         if self.largest_client >= max(ONE_CLIENT, min(ONE_DAY, _TIMES_A_FAIR_SHARE / self.clients)):
             told.append(f"one user has {self.largest_client:.0%} of all events; is it a guest account, or a robot?")
         if self.best_day_share >= 1:
@@ -43,6 +50,10 @@ class Doubts:
         elif self.best_day_share >= ONE_DAY:
             told.append(f"{self.best_day_share:.0%} of all purchases lie on one day, {self.best_day}.")
         return told
+
+
+def _lie(events: int) -> str:
+    return "1 event lies" if events == 1 else f"{events:,} events lie"
 
 
 def doubts(clients: Path, events: Path, as_of: date) -> Doubts:
@@ -66,6 +77,7 @@ def doubts(clients: Path, events: Path, as_of: date) -> Doubts:
             [span.start, span.end],
         ).fetchone() or (as_of, 0, 1)
     return Doubts(
+        events_long_before=sum(n for day, n in days.items() if (as_of - day).days > 365 * LONG_YEARS),
         events_after=sum(n for day, n in days.items() if day > as_of),
         largest_client=most / inside,
         best_day=day.isoformat(),

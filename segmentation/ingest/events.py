@@ -22,7 +22,7 @@ SCHEMA = pa.schema(
 )
 """A cleaned event; times are UTC, the price is per item in the shop's currency."""
 
-NULL_WORDS = ("null", "nan", "none", "n/a", "#n/a", "<na>", "\\n")
+NULL_WORDS = ("null", "(null)", "nan", "none", "na", "n/a", "#n/a", "<na>", "nat", "undefined", "\\n")
 """What databases, spreadsheets and data frames write where there is nothing, in small letters."""
 
 COLUMNS: tuple[str, ...] = tuple(SCHEMA.names)

@@ -51,16 +51,16 @@ def layout_of(text: TextStream, mapping: Mapping | None = None) -> Layout:
         raise BadInputError(f"{text.name} is empty: it has not even a header.")
     understood = [f"the encoding is {_ENCODINGS.get(text.encoding, text.encoding)}"] if text.encoding != "utf-8" else []
     first = text.take_line()
-    said = _SEP_LINE.fullmatch(first.strip().strip('"'))
+    said = _SEP_LINE.fullmatch(first.strip(' "'))
     if said:
-        understood.append(f"the first line is {first.strip()}, not the header")
+        understood.append(f"the first line is {first.strip(' ')!r}, not the header")
         first = text.take_line()
     if not first.replace("\t", "").isprintable():
         raise BadInputError(f"{text.name} has not the columns of an event file: its first line is no text.")
     if mapping:
         delimiter = mapping.delimiter or (said.group(1) if said else _delimiter(first, mapping.uses))
         return Layout(delimiter, mapped(_split(first, delimiter), mapping), False, understood)
-    delimiter = said.group(1) if said else _delimiter(first, lambda name: name.lower() in events.COLUMNS)
+    delimiter = said.group(1) if said else _delimiter(first, lambda name: _event_column(name) is not None)
     columns = used(text.name, _split(first, delimiter), has_header=not _is_row(first))
     if delimiter != "," and not said:
         understood.append(f"the delimiter is {_DELIMITERS[delimiter]}")
@@ -74,7 +74,7 @@ def layout_of(text: TextStream, mapping: Mapping | None = None) -> Layout:
 def used(file: str, header: Sequence[str], has_header: bool = True) -> Columns:
     """Return which of a file's columns are used; raise BadInputError where one of an event's is missing, or twice."""
     plain = [name.strip() for name in header]
-    found = [name.lower() if name.lower() in events.COLUMNS else None for name in plain]
+    found = [_event_column(name) for name in plain]
     missing = [name for name in events.COLUMNS if name not in found]
     if missing and not has_header:
         raise BadInputError(f"{file} has no header: its first line is a row, and should name the columns.")
@@ -85,7 +85,9 @@ def used(file: str, header: Sequence[str], has_header: bool = True) -> Columns:
     if twice:
         raise BadInputError(f"{file} has the column {twice[0]} more than once.")
     understood = []
-    if any(use and name != use for name, use in zip(plain, found, strict=True)):
+    if any(use and name.lower() != use for name, use in zip(plain, found, strict=True)):
+        understood.append("spaces within the column names are read as underscores")
+    if any(use and name != name.lower() for name, use in zip(plain, found, strict=True)):
         understood.append("the case of the column names is ignored")
     if any(use and name != its for name, its, use in zip(plain, header, found, strict=True)):
         understood.append("spaces around the column names are ignored")
@@ -95,6 +97,12 @@ def used(file: str, header: Sequence[str], has_header: bool = True) -> Columns:
     if "" in plain:
         understood.append("a column without a name is not used")
     return Columns(found, understood)
+
+
+def _event_column(name: str) -> str | None:
+    """Return which column of an event a file's column is, as people write names."""
+    plain = name.lower().replace(" ", "_").replace("-", "_")
+    return plain if plain in events.COLUMNS else None
 
 
 def _lacks(file: str, missing: Sequence[str], extra: Sequence[str]) -> str:

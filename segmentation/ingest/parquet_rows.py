@@ -26,8 +26,8 @@ _PAGE_HEAD, _LONGEST_PAGE_HEAD = 1 << 8, 1 << 20
 
 
 _IDS = ("user_id", "product_id", "category_id")
-_EXACT = 1 << 53
-"""From here on floating point does not hold every whole number."""
+_EXACT = {16: 11, 32: 24, 64: 53}
+"""By its bits, the power of two from which on floating point does not hold every whole number."""
 
 
 def read_parquet(path: Path, understand: Understand, mapping: Mapping | None = None) -> Iterator[pa.RecordBatch]:
@@ -57,7 +57,7 @@ def _places(path: Path, schema: pa.Schema, understand: Understand) -> dict[str, 
                 f"{path.name} has lists or structures in its column {name} ({str(kind)[:60]}), not single values."
             )
         if use == "category_id" and pa.types.is_floating(kind):
-            understand("category_id is floating point, and left out where that is not exact (2^53)")
+            understand("category_id is floating point, and left out where that is not exact")
     return places
 
 
@@ -121,11 +121,12 @@ def _as_text(name: str, column: pa.Array, path: Path) -> pa.Array:
 def _exact_ids(name: str, column: pa.Array, path: Path) -> pa.Array:
     """Write ids that came as floating point, those with gaps do, as the whole numbers they are."""
     numbers = pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False)
-    inexact = np.abs(numbers) >= _EXACT
+    power = _EXACT[column.type.bit_width]
+    inexact = np.abs(numbers) >= 1 << power
     if name != "category_id" and inexact.any():
         raise BadInputError(
-            f"{path.name} has {name} as floating point, which does not hold such large ids: from 2^53 on neighbours"
-            " become one. Write the column as whole numbers or as text."
+            f"{path.name} has {name} as floating point, which does not hold such large ids: from 2^{power} on"
+            " neighbours become one. Write the column as whole numbers or as text."
         )
     whole = np.isfinite(numbers) & (numbers == np.floor(numbers)) & ~inexact
     text = pa.array(np.where(whole, numbers, 0).astype(np.int64)).cast(pa.string())

@@ -14,7 +14,7 @@ from segmentation.ingest.parquet_rows import read_parquet
 from segmentation.tools.engine import reason
 from segmentation.tools.progress import SILENT, Reporter
 
-SUFFIXES = (".csv", ".tsv", *(f".csv{ending}" for ending in packed.ENDINGS), ".zip", ".parquet")
+SUFFIXES = (*(f"{kind}{ending}" for kind in (".csv", ".tsv") for ending in ("", *packed.ENDINGS)), ".zip", ".parquet")
 
 
 _LEFT_BY_SYSTEMS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "_SUCCESS"})

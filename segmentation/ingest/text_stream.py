@@ -45,7 +45,7 @@ def _encoding_of(begin: bytes) -> str:
         if begin.startswith(mark):
             return encoding
     zeros = [begin[first:200:2].count(0) for first in (0, 1)]
-    if max(zeros) > 3 * min(zeros):
+    if 4 * max(zeros) > len(begin[:200]) and max(zeros) > 3 * min(zeros):  # most letters are of the first 256
         return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
     return "utf-8"
 
