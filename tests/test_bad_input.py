@@ -230,9 +230,18 @@ def test_a_read_only_store(tmp_path: Path, served: Path, small_shop: Path) -> No
 def test_a_store_below_a_file(tmp_path: Path, small_shop: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     ended = segmentation("run", "--events", small_shop, "--as-of", AS_OF, "--store", tmp_path / "file" / "store")
-    assert ended.exit_code in (1, 3)
-    assert ended.sentence.endswith(".")
+    assert ended.exit_code == 3
+    assert ended.sentence.endswith("file is a file, and should be a folder.")
     assert (tmp_path / "file").read_text() == "not a folder"
+
+
+@pytest.mark.parametrize("below", [".", "folder/out"])
+def test_events_go_into_a_folder(tmp_path: Path, small_shop: Path, below: str) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    for command in (["ingest", "--out"], ["run", "--as-of", AS_OF, "--store"]):
+        ended = segmentation(*command, tmp_path / "file" / below, "--events", small_shop)
+        assert ended.exit_code == 3
+        assert ended.sentence.endswith("file is a file, and should be a folder.")
 
 
 def test_a_disk_full_of_events(tmp_path: Path, small_shop: Path) -> None:

@@ -99,6 +99,11 @@ def test_what_a_mapping_says_of_values(
     assert told == usual | meant
 
 
+def test_a_currency_is_told(tmp_path: Path) -> None:
+    account, _ = read(written(tmp_path / "a.csv", HEADER, ROW), LEAST + '[prices]\ncurrency = "EUR"')
+    assert account.understood == ["it is read by the mapping shop", "prices are in EUR"]
+
+
 def test_constants_expressions_and_texts_that_become_numbers(tmp_path: Path) -> None:
     mapping = """
     [columns]

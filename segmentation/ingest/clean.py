@@ -57,7 +57,7 @@ CREATE TEMP MACRO since_1970(text) AS CASE unit_of(text)
     WHEN 16 THEN make_timestamp(TRY_CAST(text AS BIGINT) // 1000) END;
 CREATE TEMP MACRO with_dashes(text) AS regexp_replace(text, '^(\d{4})/(\d\d)/(\d\d)([ T])', '\1-\2-\3\4');
 CREATE TEMP MACRO instant(text) AS
-    coalesce(iso_instant(text), iso_instant(with_dashes(trim(text))), since_1970(trim(text)));
+    coalesce(iso_instant(text), iso_instant(upper(with_dashes(trim(text)))), since_1970(trim(text)));
 CREATE TEMP MACRO amount(text) AS coalesce(
     TRY_CAST(text AS DECIMAL(18, 4)),
     CASE WHEN regexp_full_match(trim(text), '[+-]?\d{1,3}(,\d{3})+(\.\d+|,\d{3})')
@@ -70,7 +70,7 @@ CREATE TEMP MACRO understood(raw) AS
     CASE WHEN raw.user_id LIKE '%.%' OR raw.product_id LIKE '%.%' OR raw.category_id LIKE '%.%' THEN 1 ELSE 0 END
     | CASE WHEN raw.event_time NOT LIKE '%:%' THEN unit_of(trim(raw.event_time)) ELSE 0 END
     | CASE WHEN contains(raw.event_time, '/') THEN 32 ELSE 0 END
-    | CASE WHEN suffix(raw.event_time, 'GMT') THEN 64 ELSE 0 END
+    | CASE WHEN suffix(upper(raw.event_time), 'GMT') THEN 64 ELSE 0 END
     | CASE WHEN raw.event_type <> lower(raw.event_type) THEN 128 ELSE 0 END
     | CASE WHEN contains(raw.price, ',') THEN 256 ELSE 0 END;
 """.replace("{time}", TIME).replace("{null_words}", ", ".join(f"'{word}'" for word in events.NULL_WORDS))

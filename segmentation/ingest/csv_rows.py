@@ -30,11 +30,12 @@ _STRAYS = "quotes that stand in no pair around a field are taken as they are, in
 
 @dataclass(frozen=True)
 class Reject:
-    """A row that cannot be an event: its line, the reason and the raw text."""
+    """A row that cannot be an event: its line, the reason, the raw text, and what shows the reason."""
 
     line: int
     reason: str
     row: str
+    value: str | None = None
 
 
 RejectRow = Callable[[Reject], None]
@@ -129,7 +130,8 @@ def _number_rows(rows: int, first: int, misshapen: list[pa.csv.InvalidRow]) -> t
 
 
 def _reject(odd: pa.csv.InvalidRow, text: TextStream, reject: RejectRow) -> None:
-    reject(Reject(text.line_of(odd.number - 1), reasons.WRONG_FIELDS, _shown(odd.text)))
+    fields = f"{odd.actual_columns}, not {odd.expected_columns}"
+    reject(Reject(text.line_of(odd.number - 1), reasons.WRONG_FIELDS, _shown(odd.text), fields))
 
 
 def _readable(

@@ -21,7 +21,7 @@ from segmentation.ingest.mapping import Mapping
 from segmentation.ingest.source_file import Source, identities, read_source
 from segmentation.store.lineage import LEDGER, STAGED
 from segmentation.tools import engine
-from segmentation.tools.files import write_json
+from segmentation.tools.files import check_folder, write_json
 from segmentation.tools.progress import SILENT, Reporter, Step
 from segmentation.tools.workspace import workspace
 
@@ -37,6 +37,7 @@ def ingest(
 
     `passed_over` names what stood beside them and is none, for the account.
     """
+    check_folder(out, "The folder of ingested events")
     found = raw.find(sources, reporter, has_mapping=mapping is not None)
     found.passed_over.extend(passed_over)
     try:

@@ -58,6 +58,12 @@ class Mapping:
     decimal: str = "."
     currency: str | None = None
 
+    @property
+    def understood(self) -> list[str]:
+        """Return what reading a file by this mapping assumes, in sentences without their full stop."""
+        told = [f"it is read by the mapping {self.name}"]
+        return [*told, f"prices are in {self.currency}"] if self.currency else told
+
     def identity(self, of_file: str) -> str:
         """Return what tells a file (by its SHA-256) read by this mapping from one that is read otherwise."""
         return sha256(f"{of_file}:{self.text}".encode()).hexdigest()

@@ -43,7 +43,10 @@ def told(rejected: Mapping[str, int], examples: Mapping[str, Example]) -> str:
     return "; ".join(parts)
 
 
-_SAID = {WRONG_FIELDS: "they have the wrong number of fields", UNREADABLE: "their bytes are no UTF-8"}
+_SAID = {
+    WRONG_FIELDS: "they have the wrong number of fields",
+    UNREADABLE: "their bytes are no UTF-8 (a mapping declares another encoding)",
+}
 
 
 def shown(value: str) -> str | None:

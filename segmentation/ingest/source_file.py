@@ -116,7 +116,7 @@ def read_source(  # noqa: PLR0913, PLR0917 (what a file is read with)
 def _remedy(source: Source) -> str:
     """Say what would read a file all of whose rows were rejected."""
     if reasons.UNREADABLE in source.rejected:
-        return 'A mapping declares another encoding: encoding = "cp1252" under [file].'
+        return 'It says, for example: encoding = "cp1252" under [file].'
     return may_read_it()
 
 
@@ -129,7 +129,7 @@ def _read(  # noqa: PLR0913, PLR0917 (as `read_source`)
     mapping: Mapping | None,
 ) -> Source:
     rows_read = forms = 0
-    understood = [f"it is read by the mapping {mapping.name}"] if mapping else []
+    understood = list(mapping.understood) if mapping else []
     with _Rejects(path.name, folder / "rejects.csv").open() as rejects, Months(folder, sha256).open() as months:
         for found in _sliced(raw.read(path, rejects.add, understood.append, mapping)):
             batch = _mapped(connection, found, mapping, rejects) if mapping else found
@@ -192,7 +192,7 @@ class _Rejects:
 
     def add(self, reject: Reject) -> None:
         self.before_cleaning += 1
-        self._write(reject)
+        self._write(reject, reject.value)
 
     def add_rows(self, batch: pa.RecordBatch, faulty: pa.Table) -> None:
         lines = faulty["line"].to_numpy()
