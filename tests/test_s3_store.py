@@ -17,7 +17,7 @@ from snapshots import CLIENTS, NOW, client, contents
 from contract.errors import BadInputError, MenagerieError, WrongUsageError
 from contract.snapshot import MANIFEST_NAME
 from segmentation.commands.cli import main
-from segmentation.ingest import sources
+from segmentation.ingest import events, sources
 from segmentation.ingest.arrivals import is_superseded
 from segmentation.ingest.sources import raw_objects
 from segmentation.pipeline import Run, run
@@ -269,6 +269,19 @@ def test_a_run_that_knows_a_later_file_begins_again_when_overtaken(
     assert check(open_store(url)).counts["clients"] > len(CLIENTS)
     rivals.append(publish(contents(), open_store(str(tmp_path / "local")), NOW))
     assert main(command) == 4
+
+
+def test_what_is_passed_over_in_a_bucket_is_said_and_kept(
+    server: S3Server, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    row = b"2020-04-15 12:00:00 UTC,purchase,11,22,toys.car,acme,9.99,33,s1"
+    for name, content in (("a.csv", b",".join(map(str.encode, events.COLUMNS)) + b"\n" + row), ("old/b.txt", b"")):
+        put(server, f"{tmp_path.name}/{name}", content)
+    put(server, f"{tmp_path.name}/_SUCCESS", b"")
+    url = server.url(tmp_path.name)
+    assert main(["ingest", "--events", url, "--out", str(tmp_path / "out")]) == 0
+    assert f"Passed over in {url}: old/b.txt." in capfd.readouterr().err
+    assert json.loads((tmp_path / "out/ingest.json").read_text())["passed_over"] == [f"{url}/old/b.txt"]
 
 
 def test_an_audience_goes_to_s3(

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
 from segmentation.features.calendar import windows
 from segmentation.ingest import rollups
 from segmentation.ingest.ingested import account, month_files
+from segmentation.tools import engine
 from segmentation.tools.engine import quoted
 
 ONE_CLIENT = 0.1
@@ -61,7 +60,7 @@ def doubts(clients: Path, events: Path, as_of: date) -> Doubts:
     span, days = windows(as_of), account(events).days
     inside = sum(count for day, count in days.items() if span.start.date() <= day <= as_of)
     files = [path for month, paths in month_files(events).items() if month in span.months for path in paths]
-    with duckdb.connect() as connection:
+    with engine.connect() as connection:
         purchases = rollups.ensure(connection, files)["purchases"]
         bought = "number_of_views_7m + number_of_carts_7m + count_products_7m"
         most, count = connection.execute(

@@ -59,6 +59,11 @@ def is_raw(name: str) -> bool:
     return name.lower().endswith(SUFFIXES) and not name.startswith((".", "~$"))
 
 
+def is_missed(name: str) -> bool:
+    """Return whether somebody may miss a file that is not read; what systems leave nobody does."""
+    return bool(name) and not is_raw(name) and name not in _LEFT_BY_SYSTEMS
+
+
 def _inside(folder: Path) -> tuple[list[Path], list[str]]:
     """Return a folder's raw files, also those in folders such as `month=2019-10`, and what else is there, as told."""
     found, others = [], []
@@ -71,7 +76,7 @@ def _inside(folder: Path) -> tuple[list[Path], list[str]]:
             others.append(f"{path.name}/")
         elif is_raw(path.name):
             found.append(path)
-        elif path.name not in _LEFT_BY_SYSTEMS:
+        elif is_missed(path.name):
             others.append(path.name)
     return found, others
 

@@ -122,23 +122,37 @@ Remote = list[tuple[Bucket, list[Object]]]
 
 def _found(sources: Sequence[str], reporter: Reporter, has_mapping: bool) -> tuple[list[Path], Remote, list[str]]:
     paths = [Path(source) for source in sources if not is_bucket(source)]
-    remote = [raw_objects(source) for source in sources if is_bucket(source)]
+    listed = [_listed(source) for source in sources if is_bucket(source)]
+    for bucket, _, others in listed:
+        if others:
+            reporter.say(f"Passed over in {bucket.url}: {', '.join(others)}.")
+    remote = [(bucket, objects) for bucket, objects, _ in listed]
     local = raw.find(paths, reporter, has_mapping) if paths else raw.Found([], [])
-    return local.paths, remote, local.passed_over
+    beside = [f"{bucket.url}/{other}" for bucket, _, others in listed for other in others]
+    return local.paths, remote, [*local.passed_over, *beside]
 
 
 def raw_objects(url: str) -> tuple[Bucket, list[Object]]:
     """List the raw files at or below a URL."""
+    bucket, found, _ = _listed(url)
+    return bucket, found
+
+
+def _listed(url: str) -> tuple[Bucket, list[Object], list[str]]:
+    """List the raw files at or below a URL, and the keys of what else is there, but for what nobody would miss."""
     above, _, name = url.rpartition("/")
+    others: list[str] = []
     if raw.is_raw(name):
         bucket = open_bucket(above)
         found = [o for o in bucket.objects(name) if o.key == name]
     else:
         bucket = open_bucket(url)
-        found = [o for o in bucket.objects() if raw.is_raw(o.key.rpartition("/")[2])]
+        every = bucket.objects()
+        found = [o for o in every if raw.is_raw(o.key.rpartition("/")[2])]
+        others = [o.key for o in every if raw.is_missed(o.key.rpartition("/")[2])]
     if not found:
         raise BadInputError(f"{url} holds no events: no {', '.join(raw.SUFFIXES)} in it.")
-    return bucket, found
+    return bucket, found, others
 
 
 def _identity(one: Object) -> str:

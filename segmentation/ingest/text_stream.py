@@ -204,7 +204,8 @@ def _ended_alike(lines: bytes) -> bytes:
     """Return lines that end in LF, however they ended."""
     if b"\r" not in lines:
         return lines
-    return lines.replace(b"\r\r\n", b"\n").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines = lines.replace(b"\r\n", b"\n")
+    return lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in lines else lines  # as after CR CR LF
 
 
 def _with_left_out(numbers: np.ndarray, left_out: np.ndarray | None = None) -> np.ndarray:
