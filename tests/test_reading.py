@@ -355,3 +355,26 @@ def test_a_file_of_nothing_but_rejected_rows_is_refused_though_others_are_good(t
         "other.csv holds no event: all its 2 rows were rejected, 2 because event_type is unknown"
     )
     assert "first in line 2: pageview" in sentence
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\r\r\n"])
+@pytest.mark.parametrize("odd", ["", "torn,off", '15" acme', '"two\nlines"', "blank"])
+def test_lines_may_end_in_any_way_whatever_stands_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str, odd: str
+) -> None:
+    for block in (150, 333, 8 << 20):
+        in_blocks(monkeypatch, block)
+        rows = [fields(user_id=str(n)) for n in range(30)]
+        wrong = fields(user_id="31", price="free")
+        marked = {"": [], "torn,off": [["torn", "off"]], "blank": [[""], [""]]}.get(odd, [fields(brand=odd)])
+        content = table(*rows[:10], *marked, *rows[10:], wrong, end=end)
+        path = tmp_path / str(block)
+        path.mkdir()
+        account, events = read(path, content)
+        assert account.rows_kept == 30 + (odd[:1] in {"1", '"'})
+        assert account.examples["price is missing or no finite number"] == {
+            "line": 32 + len(marked) + odd.count("\n"),
+            "value": "free",
+        }
+        assert account.rejected.get("wrong number of fields", 0) == (odd == "torn,off")
+        assert set(events["user_session"].to_pylist()) == {"s1"}

@@ -131,7 +131,7 @@ def _number_rows(rows: int, first: int, misshapen: list[pa.csv.InvalidRow]) -> t
 
 def _reject(odd: pa.csv.InvalidRow, text: TextStream, reject: RejectRow) -> None:
     fields = f"{odd.actual_columns}, not {odd.expected_columns}"
-    reject(Reject(text.line_of(odd.number - 1), reasons.WRONG_FIELDS, _shown(odd.text), fields))
+    reject(Reject(text.line_of(odd.number - 1), reasons.WRONG_FIELDS, _shown(odd.text.rstrip("\r")), fields))
 
 
 def _readable(

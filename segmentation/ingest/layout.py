@@ -64,7 +64,7 @@ def layout_of(text: TextStream, mapping: Mapping | None = None) -> Layout:
     columns = used(text.name, _split(first, delimiter), has_header=not _is_row(first))
     if delimiter != "," and not said:
         understood.append(f"the delimiter is {_DELIMITERS[delimiter]}")
-    sample = text.head().split("\n")[:-1]
+    sample = text.head().splitlines()
     comma = _has_decimal_comma(sample, delimiter, columns.names.index("price"))
     if comma:
         understood.append("the decimal sign is a comma")
