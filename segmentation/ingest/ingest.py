@@ -109,10 +109,15 @@ def _read_sources(
             wait(under_way, return_when=FIRST_EXCEPTION)
         finally:
             stopped.set()
-    errors = [error for future in under_way if (error := future.exception())]
-    for error in sorted(errors, key=lambda error: isinstance(error, _StoppedError)):
-        raise error
-    return {source.sha256: source for source in (future.result() for future in under_way)}
+    try:
+        errors = [error for future in under_way if (error := future.exception())]
+        for error in sorted(errors, key=lambda error: isinstance(error, _StoppedError)):
+            raise error
+        return {source.sha256: source for source in (future.result() for future in under_way)}
+    finally:
+        # An error that keeps its frames, and frames that keep the error, would outlive the interpreter with a database.
+        errors, error = [], None
+        under_way.clear()
 
 
 class _StoppedError(Exception):
