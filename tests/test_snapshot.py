@@ -289,7 +289,7 @@ def test_disk_faults_are_told_in_a_sentence(
 
 def test_a_store_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(BadInputError, match="cannot be used"):
+    with pytest.raises(BadInputError, match="file is a file, and should be a folder"):
         publish_small(tmp_path / "file")
 
 

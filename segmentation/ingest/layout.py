@@ -120,7 +120,10 @@ def mapped(header: Sequence[str], mapping: Mapping) -> list[str | None]:
     """Return the columns of a file that a mapping may speak of, each in its place."""
     names: list[str | None] = []
     for name in map(str.strip, header):
-        is_new = name.lower() not in {each.lower() for each in names if each}
+        is_new = name.lower() not in {
+            "line",
+            *(each.lower() for each in names if each),
+        }  # a row's own line has that name
         names.append(name if is_new and mapping.uses(name) else None)
     return names
 
