@@ -134,6 +134,16 @@ def test_rows_that_are_left_out_are_accounted_for_and_no_fault(tmp_path: Path) -
         assert [int(reject["line"]) for reject in csv.DictReader(file)] == [5, 6]
 
 
+def test_a_file_of_nothing_but_rows_that_are_left_out_is_no_fault(tmp_path: Path) -> None:
+    mapping = LEAST + '[leave_out]\n"a test" = "what = \'test\'"'
+    good, tests = (
+        written(tmp_path / "a.csv", HEADER, ROW),
+        written(tmp_path / "b.csv", HEADER, ("", "test", "", "", "")),
+    )
+    _, account = ingest([good, tests], tmp_path / "out", mapping=parsed(mapping, "shop")).files
+    assert (account.rows_read, account.rows_kept, account.rejected) == (1, 0, {"left out by the mapping: a test": 1})
+
+
 def test_parquet_is_mapped_as_csv_is(tmp_path: Path) -> None:
     columns = {name: [value, value] for name, value in zip(HEADER, ROW, strict=True)}
     columns["who"], columns["cost"] = [1.0, 2.0], [9.99, 9.99]  # type: ignore[list-item]

@@ -105,7 +105,7 @@ def read_source(  # noqa: PLR0913, PLR0917 (what a file is read with)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     source = _read(connection, path, sha256, folder, step, mapping)
-    if source.rows_read and not source.rows_typed:
+    if not source.rows_typed and not all(map(is_left_out, source.rejected)):
         every = f"all its {source.rows_read:,} rows were" if source.rows_read > 1 else "its only row was"
         why = told(source.rejected, source.examples)
         raise BadInputError(f"{path.name} holds no event: {every} rejected, {why}. {_remedy(source)}")
@@ -142,7 +142,7 @@ def _read(  # noqa: PLR0913, PLR0917 (as `read_source`)
                 forms = reduce(or_, pc.unique(table["understood"]).to_pylist(), forms)
                 table = table.select(events.COLUMNS).cast(events.SCHEMA)
             months.write(table)
-            rows_read += batch.num_rows
+            rows_read += found.num_rows
             rejects.check(rows_read)
             step.advance(found.num_rows)
     rows_read += rejects.before_cleaning
@@ -158,11 +158,11 @@ def _mapped(
 ) -> pa.RecordBatch:
     """Return rows as a mapping has them, but for those that it leaves out."""
     table = mapping.apply(connection, found, rejects.name)
-    for row in table.filter(pc.is_valid(table["left_out"])).to_pylist():
-        why = row.pop("left_out")
-        rejects.add(Reject(row["line"], why, ",".join(row[name] for name in events.COLUMNS)))
-    rest = table.filter(pc.is_null(table["left_out"])).drop(["left_out"]).combine_chunks()
-    return rest.cast(TEXT).to_batches()[0] if rest.num_rows else pa.RecordBatch.from_pylist([], TEXT)
+    is_kept = pc.is_null(table["left_out"]).combine_chunks()
+    (every,) = table.drop(["left_out"]).cast(TEXT).combine_chunks().to_batches()
+    left_out = table.select(["line", "left_out"]).rename_columns(["line", "reason"])
+    rejects.add_rows(every, left_out.filter(pc.invert(is_kept)))
+    return every.filter(is_kept)
 
 
 def _sliced(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
